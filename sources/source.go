@@ -1,0 +1,34 @@
+// Package sources holds the contract between what knows of instances and the
+// zone that answers for them, and the Supervisor that keeps sources running.
+package sources
+
+import (
+	"context"
+
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// A Source reports the instances of one origin. Run reports until ctx is done.
+// An earlier return is a failure, after which the supervisor calls Run again.
+// Each Run
+//   - first sends the complete set, then changes, in order;
+//   - never ends a set that it could not read in full: a broken listing can
+//     add, but not remove;
+//   - sends from one goroutine, and leaves none behind when it returns.
+//
+// What was published stays published while a source is failing. Run returns
+// nil, or the context's cause, once ctx is done.
+type Source interface {
+	// Name is the source's own: short, lower case, the same for ever, unique
+	// among the sources of a program. It is the first half of each zone.Key.
+	Name() string
+	Run(ctx context.Context, sink Sink) error
+}
+
+// A Sink takes what a source reports. A source never has two Sends under way.
+// When Send has returned nil, the next DNS query sees the change; objects that
+// were refused are named in the result, and do not make it an error. An error
+// means that the change was not applied, usually because ctx is done.
+type Sink interface {
+	Send(ctx context.Context, c zone.Change) (zone.Result, error)
+}

@@ -1,0 +1,182 @@
+package zone
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+const (
+	maxName  = 255 // octets of a name on the wire, RFC 1035 §2.3.4
+	maxLabel = 63  // octets of a label, RFC 1035 §2.3.4
+)
+
+// Name is a domain name in canonical wire form: length-prefixed labels, ASCII
+// lower case, ended by the root label, at most 255 octets (RFC 1035 §2.3.4).
+// The zero value is no name at all; the root is "\x00".
+type Name string
+
+// Root is the name of the DNS root.
+const Root Name = "\x00"
+
+// ParseName reads a name in presentation format (RFC 1035 §5.1): labels between
+// dots, "\." and "\DDD" escapes, with or without the final dot, any case.
+func ParseName(s string) (Name, error) {
+	rel, err := parseLabels(strings.TrimSuffix(s, "."))
+	if err != nil {
+		return "", fmt.Errorf("name %q: %w", s, err)
+	}
+	if s == "" {
+		return "", errors.New(`name "": is empty`)
+	}
+	return Name(rel + "\x00"), nil
+}
+
+// MustParseName is ParseName for names that are constants of the program. It
+// panics when s is no name.
+func MustParseName(s string) Name {
+	n, err := ParseName(s)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// String gives the presentation format with the final dot. Octets that a zone
+// file could not hold as they are come as "\." or "\DDD".
+func (n Name) String() string {
+	if n == Root || n == "" {
+		return "."
+	}
+	return relString(string(n[:len(n)-1])) + "."
+}
+
+// relString is the presentation form of labels that lack the root label,
+// without a final dot.
+func relString(rel string) string {
+	var b strings.Builder
+	for rel != "" {
+		l := int(rel[0])
+		for _, c := range []byte(rel[1 : 1+l]) {
+			switch {
+			case c == '.' || c == '\\' || c == '"' || c == ';' || c == '(' || c == ')' || c == '@' || c == '$':
+				b.WriteByte('\\')
+				b.WriteByte(c)
+			case c <= ' ' || c > '~':
+				fmt.Fprintf(&b, "\\%03d", c)
+			default:
+				b.WriteByte(c)
+			}
+		}
+		if rel = rel[1+l:]; rel != "" {
+			b.WriteByte('.')
+		}
+	}
+	return b.String()
+}
+
+// parseLabels reads dotted labels into wire form without the root label.
+func parseLabels(s string) (string, error) {
+	out := make([]byte, 0, len(s)+1)
+	for s != "" {
+		label, rest, err := cutLabel(s)
+		if err != nil {
+			return "", err
+		}
+		if len(label) > maxLabel {
+			return "", fmt.Errorf("label %.20q… has %d octets, at most %d are allowed", label, len(label), maxLabel)
+		}
+		out = append(out, byte(len(label)))
+		out = append(out, label...)
+		if len(out)+1 > maxName {
+			return "", fmt.Errorf("is longer than %d octets", maxName)
+		}
+		s = rest
+	}
+	return string(out), nil
+}
+
+// cutLabel takes the first label off a dotted name, unescaped and in lower case.
+func cutLabel(s string) (label []byte, rest string, err error) {
+	i := 0
+	for ; i < len(s) && s[i] != '.'; i++ {
+		c := s[i]
+		if c == '\\' {
+			n, width := unescape(s[i+1:])
+			if width == 0 {
+				return nil, "", fmt.Errorf(`bad escape %q, want "\." or "\DDD"`, s[i:min(len(s), i+4)])
+			}
+			c = n
+			i += width
+		}
+		label = append(label, lower(c))
+	}
+	if len(label) == 0 {
+		return nil, "", errors.New("has an empty label")
+	}
+	if i == len(s) {
+		return label, "", nil
+	}
+	if i == len(s)-1 {
+		return nil, "", errors.New("has an empty label")
+	}
+	return label, s[i+1:], nil
+}
+
+// unescape reads what follows a backslash: three digits up to 255, or any one
+// octet that is no digit. Width 0 means that it is neither.
+func unescape(s string) (c byte, width int) {
+	if s == "" {
+		return 0, 0
+	}
+	if s[0] < '0' || s[0] > '9' {
+		return s[0], 1
+	}
+	if len(s) < 3 {
+		return 0, 0
+	}
+	n := 0
+	for _, d := range []byte(s[:3]) {
+		if d < '0' || d > '9' {
+			return 0, 0
+		}
+		n = n*10 + int(d-'0')
+	}
+	if n > 255 {
+		return 0, 0
+	}
+	return byte(n), 3
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// Canonical appends the canonical form of a name on the wire to b: RFC 4343 §3,
+// only ASCII letters have case. It reports false when wire is no uncompressed
+// name of at most 255 octets ended by the root label, or has more behind it.
+func Canonical(b, wire []byte) ([]byte, bool) {
+	if len(wire) == 0 || len(wire) > maxName {
+		return b, false
+	}
+	for i := 0; ; {
+		l := int(wire[i])
+		if l > maxLabel || i+1+l > len(wire) {
+			return b, false
+		}
+		b = append(b, wire[i])
+		for _, c := range wire[i+1 : i+1+l] {
+			b = append(b, lower(c))
+		}
+		i += 1 + l
+		if l == 0 {
+			return b, i == len(wire)
+		}
+		if i >= len(wire) {
+			return b, false
+		}
+	}
+}
