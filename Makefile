@@ -1,0 +1,59 @@
+# rollcall: every task that people and CI share. `make help` lists them.
+
+GO          ?= go
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+IMAGE       ?= rollcall
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 30s
+CONTAINERS  ?= 200
+
+# The same binary is run, tested and put into the image: static, without paths.
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+
+.PHONY: help run build image check vuln test cover fuzz bench bench-propagation clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: build ## build and start rollcall on 127.0.0.1:8053 (DNS) and 127.0.0.1:8054 (HTTP)
+	@exec bin/rollcall serve
+
+build: ## build bin/rollcall
+	$(BUILD) -o bin/rollcall ./cmd/rollcall
+
+image: build ## build the container image $(IMAGE)
+	DOCKER_BUILDKIT=0 docker build --quiet --tag $(IMAGE) \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" .
+
+check: ## format, vet, staticcheck, tidy go.mod, import rules, known vulnerabilities
+	@test -z "$$(gofmt -l .)" || { echo 'gofmt these files:'; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) mod tidy -diff
+	$(GO) test -run 'TestImports' ./integration
+	@scripts/vulncheck --if-reachable
+
+vuln: ## known vulnerabilities; fails when their database cannot be reached
+	@scripts/vulncheck
+
+test: ## install what the tests need (Debian), start a Docker engine if none runs, test all with -race
+	scripts/install-test-tools
+	scripts/with-engine $(GO) test -race -timeout 15m ./...
+
+cover: ## like test, and write cover.html
+	scripts/install-test-tools
+	scripts/with-engine $(GO) test -race -timeout 15m -coverprofile cover.out ./...
+	$(GO) tool cover -html cover.out -o cover.html
+
+fuzz: ## run each fuzz target for $(FUZZTIME)
+	scripts/fuzz $(FUZZTIME)
+
+bench: ## Go benchmarks of all packages
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-propagation: build ## time from an engine event to the DNS answer, over $(CONTAINERS) containers
+	scripts/install-test-tools
+	scripts/with-engine $(GO) run ./bench/propagation -rollcall bin/rollcall -n $(CONTAINERS)
+
+clean: ## remove what was built
+	rm -rf bin .cache cover.out cover.html
