@@ -33,7 +33,7 @@ type Question struct {
 	View View
 	Now  int64  // monotonic nanoseconds, of the clock behind the leases
 	Seed uint32 // rotates the answer: give a random one each time
-	Max  int    // answers are cut after this many records; 0 means 4,096, more than any message holds
+	Max  int    // answers are cut after this many records; 0 means 4,096, which is more than any message holds
 }
 
 // Answer is the outcome of one Lookup. Its slices are reused by the next Lookup
@@ -51,6 +51,13 @@ type Answer struct {
 	// of the apex NS record): its address is the one that was asked, which only
 	// the caller knows. Code is then NoData.
 	Self bool
+
+	// name holds the question's name in lower case, and key that of a set: here,
+	// because what is used as a key of a map must not live on the stack.
+	name [maxName]byte
+	key  [1 + maxLabel + 1 + len(TagLabel)]byte
+	max  int
+	seen map[recordKey]struct{} // records of a long answer, to tell repetitions
 }
 
 // Record is one resource record. Its parts are kept apart so that a lookup
@@ -59,7 +66,7 @@ type Record struct {
 	Type uint16
 	TTL  uint32 // seconds
 	size uint8  // of head
-	head [20]byte
+	head [16]byte
 	// owner is relative to the apex, in wire form without the root label.
 	// It is "" for records in Answer.Answer, which are owned by the question's name.
 	owner string
@@ -86,3 +93,75 @@ func (r *Record) AppendRdata(b []byte) []byte {
 
 // RdataLen is the number of octets that AppendRdata appends.
 func (r *Record) RdataLen() int { return int(r.size) + len(r.body) + len(r.tail) }
+
+type recordKey struct {
+	head [16]byte
+	body string
+}
+
+func (r *Record) key() recordKey { return recordKey{r.head, r.body} }
+
+// Records that repeat are found by comparing while there are few, and else by a map.
+const fewRecords = 16
+
+// add appends a record to the answer, unless it is there (RFC 2181 §5). It
+// reports false when there is no room for more.
+func (a *Answer) add(r Record) bool {
+	n := len(a.Answer)
+	if n < fewRecords {
+		for i := range a.Answer {
+			if a.Answer[i].key() == r.key() {
+				return true
+			}
+		}
+	} else if a.repeats(&r) {
+		return true
+	}
+	if n >= a.max {
+		a.Cut = true
+		return false
+	}
+	a.Answer = append(a.Answer, r)
+	return true
+}
+
+func (a *Answer) repeats(r *Record) bool {
+	if len(a.Answer) == fewRecords || a.seen == nil {
+		if a.seen == nil {
+			a.seen = make(map[recordKey]struct{}, 4*fewRecords)
+		}
+		clear(a.seen)
+		for i := range a.Answer {
+			a.seen[a.Answer[i].key()] = struct{}{}
+		}
+	}
+	n := len(a.seen)
+	a.seen[r.key()] = struct{}{}
+	return len(a.seen) == n
+}
+
+func (a *Answer) reset(q *Question) {
+	a.Code, a.Apex, a.Cut, a.Self = NotZone, "", false, false
+	a.Answer, a.Additional = a.Answer[:0], a.Additional[:0]
+	a.max = q.Max
+	if a.max <= 0 || a.max > maxRecords {
+		a.max = maxRecords
+	}
+}
+
+// maxRecords is more than a message of 64 KiB holds of the smallest record.
+const maxRecords = 4096
+
+// level gives the records of one RRset one TTL, the smallest (RFC 2181 §5.2).
+func level(rs []Record) {
+	if len(rs) == 0 {
+		return
+	}
+	least := rs[0].TTL
+	for i := range rs {
+		least = min(least, rs[i].TTL)
+	}
+	for i := range rs {
+		rs[i].TTL = least
+	}
+}

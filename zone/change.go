@@ -16,7 +16,7 @@ const (
 	SyncPart
 	// SyncEnd is the last page: instances and attachments of this source that
 	// were not put since the sync began are removed. A sync begins with the
-	// first change of a Run, and again after each SyncEnd.
+	// first SyncPart or SyncEnd of a Run, and with the first after a SyncEnd.
 	SyncEnd
 )
 

@@ -1,0 +1,301 @@
+package zone
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/zone/hamt"
+)
+
+// The limits and defaults of Options.
+const (
+	defaultTTL          = 5 * time.Second
+	maxNegativeTTL      = 5 * time.Second
+	defaultMaxInstances = 1_000_000
+)
+
+// state is what a snapshot holds and the writer changes.
+type state struct {
+	serial  uint32
+	nodes   hamt.Map[string, *node]    // by relative service name
+	entries hamt.Map[Key, *entry]      // every instance, up or not
+	addrs   hamt.Map[netip.Addr, list] // canonical members by address, for PTR
+	seats   table                      // askers' networks, as attachments say
+	subnets table                      // networks by their prefixes
+}
+
+// writer is the state under construction. Zone.mu guards it.
+type writer struct {
+	state
+	edit    *hamt.Edit // of the Apply under way
+	changed bool
+
+	domains []Name
+	ttl     uint32
+	negTTL  uint32
+	max     int
+	owned   map[string]*owned // by source
+}
+
+// owned is what the zone knows of one source.
+type owned struct {
+	run      uint64
+	ids      map[string]struct{}
+	networks []Network
+	attached map[string]Attachment
+	sync     *seen // nil: no sync is under way
+}
+
+// seen is what a sync has listed so far.
+type seen struct{ instances, attachments map[string]struct{} }
+
+// New gives an empty zone, or an error that names each option at fault.
+func New(o Options) (*Zone, error) {
+	var errs []error
+	if len(o.Domains) == 0 {
+		errs = append(errs, errors.New("zone: no domain to serve"))
+	}
+	for i, d := range o.Domains {
+		if len(d) > maxDomain || d == Root || d == "" {
+			errs = append(errs, fmt.Errorf("zone: domain %q must have 1 to %d octets", d, maxDomain-2))
+		}
+		for _, other := range o.Domains[:i] {
+			if _, ok := below(d, other); ok {
+				errs = append(errs, fmt.Errorf("zone: domain %q is the same as, or below, %q", d, other))
+			} else if _, ok := below(other, d); ok {
+				errs = append(errs, fmt.Errorf("zone: domain %q is below %q", other, d))
+			}
+		}
+	}
+	if o.TTL < 0 || o.TTL > maxTTL {
+		errs = append(errs, fmt.Errorf("zone: TTL %s must be 0 to 2147483647 s", o.TTL))
+	}
+	if o.NegativeTTL < 0 || o.NegativeTTL > maxNegativeTTL {
+		errs = append(errs, fmt.Errorf("zone: negative TTL %s must be 0 to %s", o.NegativeTTL, maxNegativeTTL))
+	}
+	if o.MaxInstances < 0 {
+		errs = append(errs, fmt.Errorf("zone: limit of %d instances must not be negative", o.MaxInstances))
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	z := &Zone{}
+	z.w = writer{
+		domains: slices.Clone(o.Domains),
+		ttl:     uint32(or(o.TTL, defaultTTL).Seconds()),
+		negTTL:  uint32(or(o.NegativeTTL, maxNegativeTTL).Seconds()),
+		max:     or(o.MaxInstances, defaultMaxInstances),
+		owned:   map[string]*owned{},
+	}
+	z.w.serial = o.Serial
+	z.cur.Store(z.w.snapshot())
+	return z, nil
+}
+
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// below splits a name into what stands before the apex and reports whether it
+// is the apex or below it.
+func below(n, apex Name) (rel string, ok bool) {
+	for rest := n; len(rest) >= len(apex); rest = rest[1+rest[0]:] {
+		if rest == apex {
+			return string(n[:len(n)-len(apex)]), true
+		}
+		if rest[0] == 0 {
+			break
+		}
+	}
+	return "", false
+}
+
+// Apply makes a change whole and publishes one snapshot, or none when everything
+// is as it was. Instances that cannot be in the zone are rejected alone.
+func (z *Zone) Apply(c Change) Result {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	w := &z.w
+	w.edit, w.changed = new(hamt.Edit), false
+	o := w.source(c)
+	if c.Networks != nil {
+		w.setNetworks(c.Source, o, c.Networks)
+	}
+	for _, a := range c.Attach {
+		w.attach(c.Source, o, a)
+	}
+	for _, id := range c.Detach {
+		w.detach(c.Source, o, id)
+	}
+	var rejected []Rejection
+	for i := range c.Put {
+		if err := w.put(c.Source, o, &c.Put[i]); err != nil {
+			rejected = append(rejected, Rejection{c.Put[i].ID, err})
+		}
+	}
+	for _, id := range c.Drop {
+		w.drop(Key{c.Source, id}, o)
+	}
+	if c.Kind == SyncEnd {
+		w.endSync(c.Source, o)
+	}
+	if w.changed {
+		w.serial++
+		z.cur.Store(w.snapshot())
+	}
+	return Result{Serial: w.serial, Changed: w.changed, Rejected: rejected}
+}
+
+func (w *writer) source(c Change) *owned {
+	o := w.owned[c.Source]
+	if o == nil {
+		o = &owned{run: c.Run, ids: map[string]struct{}{}, attached: map[string]Attachment{}}
+		w.owned[c.Source] = o
+	}
+	if o.run != c.Run {
+		o.run, o.sync = c.Run, nil
+	}
+	if c.Kind != Delta && o.sync == nil {
+		o.sync = &seen{map[string]struct{}{}, map[string]struct{}{}}
+	}
+	return o
+}
+
+func (w *writer) endSync(source string, o *owned) {
+	for id := range o.ids {
+		if _, ok := o.sync.instances[id]; !ok {
+			w.drop(Key{source, id}, o)
+		}
+	}
+	for id := range o.attached {
+		if _, ok := o.sync.attachments[id]; !ok {
+			w.detach(source, o, id)
+		}
+	}
+	o.sync = nil
+}
+
+func (w *writer) put(source string, o *owned, in *Instance) error {
+	next := *in
+	next.Endpoints = slices.Clone(in.Endpoints)
+	for i := range next.Endpoints {
+		next.Endpoints[i].Addr = next.Endpoints[i].Addr.Unmap()
+	}
+	key := Key{source, in.ID}
+	if err := next.Validate(); err != nil {
+		w.drop(key, o)
+		return err
+	}
+	old, known := w.entries.Get(key)
+	if !known && w.entries.Len() >= w.max {
+		return ErrFull
+	}
+	if o.sync != nil {
+		o.sync.instances[in.ID] = struct{}{}
+	}
+	if known && old.in.Equal(&next) {
+		return nil
+	}
+	o.ids[in.ID] = struct{}{}
+	w.replace(old, w.compile(key, next))
+	return nil
+}
+
+func (w *writer) drop(key Key, o *owned) {
+	if old, ok := w.entries.Get(key); ok {
+		w.remove(old)
+		w.entries.Delete(w.edit, key)
+		delete(o.ids, key.ID)
+		w.changed = true
+	}
+}
+
+// setNetworks replaces the networks of a source. Endpoints that belong to no
+// network by name may then belong to another one by address.
+func (w *writer) setNetworks(source string, o *owned, networks []Network) {
+	same := func(a, b Network) bool { return a.Name == b.Name && slices.Equal(a.Prefixes, b.Prefixes) }
+	if slices.EqualFunc(o.networks, networks, same) {
+		return
+	}
+	var touched []netip.Prefix
+	claimAll := func(networks []Network, on bool) {
+		for _, n := range networks {
+			for _, p := range n.Prefixes {
+				if !p.IsValid() {
+					continue
+				}
+				var nets []netID
+				if on {
+					nets = []netID{netOf(source, n.Name)}
+				}
+				w.subnets.set(w.edit, p, claimKey{source, n.Name}, nets)
+				touched = append(touched, p.Masked())
+			}
+		}
+	}
+	claimAll(o.networks, false)
+	claimAll(networks, true)
+	o.networks = slices.Clone(networks)
+	w.changed = true
+	for _, old := range w.movedBy(touched) {
+		w.replace(old, w.compile(old.key, old.in))
+	}
+}
+
+// movedBy finds the entries with an endpoint that no network is named for, in one
+// of the prefixes. It looks at every instance: networks change seldom.
+func (w *writer) movedBy(prefixes []netip.Prefix) []*entry {
+	var found []*entry
+	for _, e := range w.entries.All() {
+		if slices.ContainsFunc(e.in.Endpoints, func(ep Endpoint) bool {
+			return ep.Network == "" && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(ep.Addr) })
+		}) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+func (w *writer) attach(source string, o *owned, a Attachment) {
+	if o.sync != nil {
+		o.sync.attachments[a.ID] = struct{}{}
+	}
+	old, known := o.attached[a.ID]
+	if known && slices.Equal(old.Prefixes, a.Prefixes) && slices.Equal(old.Networks, a.Networks) {
+		return
+	}
+	w.detach(source, o, a.ID)
+	a.Prefixes, a.Networks = slices.Clone(a.Prefixes), slices.Clone(a.Networks)
+	nets := make([]netID, len(a.Networks))
+	for i, n := range a.Networks {
+		nets[i] = netOf(source, n)
+	}
+	for _, p := range a.Prefixes {
+		if p.IsValid() {
+			w.seats.set(w.edit, p, claimKey{source, a.ID}, nets)
+		}
+	}
+	o.attached[a.ID] = a
+	w.changed = true
+}
+
+func (w *writer) detach(source string, o *owned, id string) {
+	a, ok := o.attached[id]
+	if !ok {
+		return
+	}
+	for _, p := range a.Prefixes {
+		if p.IsValid() {
+			w.seats.set(w.edit, p, claimKey{source, id}, nil)
+		}
+	}
+	delete(o.attached, id)
+	w.changed = true
+}

@@ -1,0 +1,170 @@
+package zone
+
+// scope is the choice of endpoints that one asker gets for one name.
+type scope uint8
+
+const (
+	none     scope = iota
+	local          // those on the asker's networks, and members that are on no network at all
+	anywhere       // those that are reachable from anywhere
+	all            // an asker outside every network, where nothing is reachable from anywhere
+)
+
+// scope chooses. An endpoint on a network of the asker's decides for the whole
+// name, not only for the type that is asked.
+func (f *filter) scope(q *Question) scope {
+	found := none
+	look := func(mask uint64, as scope, match func(netID) bool) bool {
+		f.each(q, mask, func(m *member) bool {
+			for i := range m.e.spots {
+				if match(m.e.spots[i].net) && f.wants(m, i) {
+					found = as
+					return false
+				}
+			}
+			return true
+		})
+		return found != none
+	}
+	if q.View.inside() && look(q.View.mask, local, q.View.has) {
+		return found
+	}
+	if look(maskAnywhere, anywhere, func(n netID) bool { return n == netID{} }) || q.View.inside() {
+		return found
+	}
+	return all
+}
+
+// mask is what a member must have to be in scope.
+func (s scope) mask(v *View) uint64 {
+	switch s {
+	case local:
+		return v.mask | maskUnbound
+	case anywhere:
+		return maskAnywhere
+	case all:
+		return maskAll
+	}
+	return 0
+}
+
+// holds reports whether endpoint i of a member is in scope.
+func (s scope) holds(v *View, m *member, i int) bool {
+	net := m.e.spots[i].net
+	switch s {
+	case local:
+		return v.has(net) || net == netID{} && m.e.mask&maskUnbound != 0
+	case anywhere:
+		return net == netID{}
+	}
+	return s == all
+}
+
+// collect fills the answer with the records of q.Type. A name at which nothing
+// is of this type stays NoData.
+func (f *filter) collect(q *Question, a *Answer) {
+	switch q.Type {
+	case TypeA, TypeAAAA:
+		if f.port == "" {
+			f.addresses(q, a)
+		}
+	case TypeSRV:
+		f.services(q, a)
+	case TypeTXT:
+		if f.port == "" && f.ntags == 0 {
+			f.texts(q, a)
+		}
+	}
+	if len(a.Answer) > 0 {
+		level(a.Answer)
+		a.Code = Success
+	}
+}
+
+func (f *filter) addresses(q *Question, a *Answer) {
+	s := f.scope(q)
+	f.each(q, s.mask(&q.View), func(m *member) bool {
+		for i := range m.e.spots {
+			if !s.holds(&q.View, m, i) || !f.wants(m, i) {
+				continue
+			}
+			r, ok := address(m, i)
+			if ok && r.Type == q.Type {
+				r.TTL = m.ttlAt(q.Now)
+				if !a.add(r) {
+					return false
+				}
+			}
+		}
+		return true
+	})
+}
+
+// address is the A or AAAA record of endpoint i; it has no owner or TTL yet.
+func address(m *member, i int) (r Record, ok bool) {
+	switch ip := m.e.in.Endpoints[i].Addr; {
+	case ip.Is4():
+		b := ip.As4()
+		r.Type, r.size = TypeA, 4
+		copy(r.head[:], b[:])
+	case ip.Is6():
+		r.Type, r.size, r.head = TypeAAAA, 16, ip.As16()
+	default:
+		return r, false
+	}
+	return r, true
+}
+
+// services collects SRV records, and the addresses of their targets by the same
+// choice of endpoints (RFC 2782).
+func (f *filter) services(q *Question, a *Answer) {
+	s := f.scope(q)
+	f.each(q, s.mask(&q.View), func(m *member) bool {
+		ttl := m.ttlAt(q.Now)
+		var done uint64 // groups with an SRV record in the answer
+		for i := range m.e.spots {
+			if !s.holds(&q.View, m, i) {
+				continue
+			}
+			g := m.e.spots[i].group
+			if done&(1<<g) == 0 && f.wants(m, i) {
+				if !f.srv(a, m, i, ttl) {
+					return false
+				}
+				done |= 1 << g
+			}
+			if done&(1<<g) != 0 && len(a.Additional) < a.max {
+				r, _ := address(m, i)
+				r.owner, r.tail, r.TTL = m.targets[g], "", ttl
+				a.Additional = append(a.Additional, r)
+			}
+		}
+		return true
+	})
+}
+
+// srv adds a record for each wanted port of the group that endpoint i belongs to.
+func (f *filter) srv(a *Answer, m *member, i int, ttl uint32) bool {
+	ports := m.e.in.Endpoints[i].Ports
+	for j := range ports {
+		if !f.wantsPort(&ports[j]) {
+			continue
+		}
+		r := Record{Type: TypeSRV, TTL: ttl, size: 6, body: m.targets[m.e.spots[i].group], tail: a.Apex}
+		srvHead(&r.head, &m.e.in, &ports[j])
+		if !a.add(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// texts collects the metadata of instances; the asker's network does not matter.
+func (f *filter) texts(q *Question, a *Answer) {
+	f.each(q, maskAll, func(m *member) bool {
+		if m.e.txt == "" {
+			return true
+		}
+		return a.add(Record{Type: TypeTXT, TTL: m.ttlAt(q.Now), body: m.e.txt})
+	})
+}

@@ -1,0 +1,205 @@
+package zone
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// entry is an instance made ready for answering. It never changes once it is
+// published.
+type entry struct {
+	key     Key
+	in      Instance
+	names   []string  // service names, relative and canonical, without repetition
+	members []*member // one for each of names
+	spots   []spot    // one for each of in.Endpoints
+	groups  int       // targets that each member needs
+	mask    uint64    // 0 unless up: nothing of it is answered
+	ttl     uint32
+	txt     string // rdata of TXT (RFC 1035 §3.3.14); "" is no record
+}
+
+// spot is what answering needs to know of an endpoint beside itself.
+type spot struct {
+	net   netID // the network it is bound to; zero is reachable from anywhere
+	group uint8 // which target it belongs to
+}
+
+// member is an entry under one of its service names. Its targets are relative
+// names in wire form: "<host>.<service>", "<host>-2.<service>", ….
+type member struct {
+	e       *entry
+	targets []string
+}
+
+func (m *member) host() string { return first(m.targets[0]) }
+
+// compile derives all that does not depend on other instances. The instance is valid.
+func (w *writer) compile(key Key, in Instance) *entry {
+	e := &entry{key: key, in: in, ttl: uint32(in.TTL.Seconds()), txt: txtOf(in.Meta)}
+	if in.TTL == 0 {
+		e.ttl = w.ttl
+	}
+	for _, s := range append([]string{in.Service}, in.Aliases...) {
+		if rel, _ := parseLabels(s); !slices.Contains(e.names, rel) {
+			e.names = append(e.names, rel)
+		}
+	}
+	w.place(e)
+	return e
+}
+
+// place finds the network of each endpoint and groups those with the same ports.
+// Endpoints that are bound to a network and those that are not are never answered
+// together, so each kind counts its groups from the first target.
+func (w *writer) place(e *entry) {
+	e.spots = make([]spot, len(e.in.Endpoints))
+	var heads [2][]int // by kind, the first endpoint of each group
+	var mask uint64
+	for i := range e.in.Endpoints {
+		ep := &e.in.Endpoints[i]
+		s := &e.spots[i]
+		if ep.Network != "" {
+			s.net = netOf(e.key.Source, ep.Network)
+		} else if c, _ := w.subnets.longest(ep.Addr); len(c.nets) > 0 {
+			s.net = c.nets[0]
+		}
+		kind := 0
+		if s.net == (netID{}) {
+			kind = 1
+			mask |= maskAnywhere
+		} else {
+			mask |= s.net.mask()
+		}
+		g := slices.IndexFunc(heads[kind], func(h int) bool {
+			return slices.Equal(e.in.Endpoints[h].Ports, ep.Ports)
+		})
+		if g < 0 {
+			g = len(heads[kind])
+			heads[kind] = append(heads[kind], i)
+		}
+		s.group = uint8(g)
+	}
+	if len(heads[0]) == 0 {
+		mask |= maskUnbound
+	}
+	e.groups = max(1, len(heads[0]), len(heads[1]))
+	if e.in.State == Up {
+		e.mask = mask
+	}
+}
+
+// txtOf is the rdata of a TXT record with one "key=value" string for each pair,
+// in the order of the keys.
+func txtOf(meta map[string]string) string {
+	var b strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(meta)) {
+		b.WriteByte(byte(len(k) + 1 + len(meta[k])))
+		b.WriteString(k)
+		b.WriteByte('=')
+		b.WriteString(meta[k])
+	}
+	return b.String()
+}
+
+// maxHost leaves room in a label for "-<digest>-<group>".
+const maxHost = maxLabel - len("-zzzzzz-64")
+
+// hostOf is the label that an instance wishes for: its host, or its ID made one.
+func hostOf(in *Instance) string {
+	h := asciiLower(in.Host)
+	if h == "" {
+		b := []byte(asciiLower(in.ID))
+		for i, c := range b {
+			if !alnum(c) {
+				b[i] = '-'
+			}
+		}
+		h = strings.Trim(string(b), "-")
+	}
+	switch {
+	case h == "" || h == TagLabel:
+		return "i-" + digest(in.ID)
+	case len(h) > maxHost:
+		return h[:maxHost-7] + "-" + digest(h)
+	}
+	return h
+}
+
+// suffixed is the label that an instance takes when the one it wishes for is
+// taken. It depends on the instance alone, so that it stays the same when
+// instances come back in another order.
+func suffixed(host string, k Key, try int) string {
+	return host + "-" + digest(k.Source+"\x00"+k.ID+strings.Repeat("\x00", try))
+}
+
+// digest is six letters and digits made from s.
+func digest(s string) string {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	d := strconv.FormatUint(h.Sum64()%(36*36*36*36*36*36), 36)
+	return strings.Repeat("0", 6-len(d)) + d
+}
+
+// targetsOf are the names of an instance's groups under a service.
+func targetsOf(host, service string, groups int) []string {
+	t := make([]string, groups)
+	for g := range t {
+		t[g] = label(groupLabel(host, g)) + service
+	}
+	return t
+}
+
+func groupLabel(host string, g int) string {
+	if g == 0 {
+		return host
+	}
+	return host + "-" + strconv.Itoa(g+1)
+}
+
+// srvHead is the rdata of an SRV record before its target (RFC 2782).
+func srvHead(b *[16]byte, in *Instance, p *Port) {
+	binary.BigEndian.PutUint16(b[0:], in.Priority)
+	binary.BigEndian.PutUint16(b[2:], in.Weight)
+	binary.BigEndian.PutUint16(b[4:], p.Number)
+}
+
+// portLabels are the labels, without the underscore, of the names that a port
+// has: that of its own or of IANA, and its number.
+func portLabels(p *Port) (name, number string) {
+	known := p.Known
+	if known == 0 {
+		known = p.Number
+	}
+	number = strconv.Itoa(int(known))
+	if p.Name != "" {
+		return strings.ToLower(p.Name), number
+	}
+	return ianaName(known, p.Proto), number
+}
+
+// is reports whether the port has this label.
+func (p *Port) is(l string) bool {
+	name, number := portLabels(p)
+	return l == number || l == name && name != ""
+}
+
+// tagLabel is the label of a tag, or "" when the tag is not one label.
+func tagLabel(tag string) string {
+	if len(tag) > maxLabel || strings.Contains(tag, ".") {
+		return ""
+	}
+	return asciiLower(tag)
+}
+
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		b[i] = lower(c)
+	}
+	return string(b)
+}

@@ -1,0 +1,76 @@
+package hamt_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/rollcall-dns/rollcall/zone/hamt"
+)
+
+func TestMapEqualsModelAndCopiesNeverChange(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var m hamt.Map[string, int]
+	model := map[string]int{}
+	type version struct {
+		m     hamt.Map[string, int]
+		model map[string]int
+	}
+	var old []version
+	ed := new(hamt.Edit)
+	for i := range 60_000 {
+		k := fmt.Sprint(rng.IntN(4000))
+		if rng.IntN(5) < 2 {
+			m.Delete(ed, k)
+			delete(model, k)
+		} else {
+			m.Set(ed, k, i)
+			model[k] = i
+		}
+		if i%5000 == 0 {
+			old = append(old, version{m, maps.Clone(model)})
+			ed = new(hamt.Edit)
+		}
+	}
+	for _, v := range append(old, version{m, model}) {
+		wantSame(t, &v.m, v.model)
+	}
+	for k := range model {
+		m.Delete(nil, k)
+	}
+	if n := m.Len(); n != 0 {
+		t.Errorf("Len after deleting all = %d", n)
+	}
+	for k := range m.All() {
+		t.Errorf("%q is left", k)
+	}
+}
+
+func wantSame(t *testing.T, m *hamt.Map[string, int], model map[string]int) {
+	t.Helper()
+	if m.Len() != len(model) {
+		t.Fatalf("Len = %d, want %d", m.Len(), len(model))
+	}
+	for k, want := range model {
+		if got, ok := m.Get(k); !ok || got != want {
+			t.Fatalf("Get(%q) = %d, %v, want %d", k, got, ok, want)
+		}
+	}
+	if got := maps.Collect(m.All()); !maps.Equal(got, model) {
+		t.Fatalf("All gives %d keys, want %d", len(got), len(model))
+	}
+	if _, ok := m.Get("absent"); ok {
+		t.Fatal(`Get("absent") found something`)
+	}
+}
+
+func TestGetAllocatesNothing(t *testing.T) {
+	var m hamt.Map[string, int]
+	for i := range 1000 {
+		m.Set(nil, fmt.Sprint(i), i)
+	}
+	if n := testing.AllocsPerRun(100, func() { m.Get("500"); m.Get("none") }); n != 0 {
+		t.Errorf("Get allocates %v times", n)
+	}
+}

@@ -1,0 +1,163 @@
+package zone
+
+import "slices"
+
+// replace puts an entry in the place of an old one, which may be nil.
+func (w *writer) replace(old, e *entry) {
+	if old != nil {
+		w.remove(old)
+	}
+	w.changed = true
+	w.entries.Set(w.edit, e.key, e)
+	// All services first: one of them may claim the name of a host in another.
+	for _, name := range e.names {
+		if _, created := w.service(name); created {
+			w.yield(name)
+		}
+	}
+	for i, name := range e.names {
+		svc, _ := w.service(name)
+		host := w.hostFor(svc, e, formerHost(old, name, e))
+		m := &member{e: e, targets: targetsOf(host, name, e.groups)}
+		e.members = append(e.members, m)
+		svc.add(m)
+		if i == 0 {
+			w.point(m, list.with)
+		}
+	}
+}
+
+// remove takes an entry out of its services, but leaves it in entries.
+func (w *writer) remove(e *entry) {
+	for i, m := range e.members {
+		svc, _ := w.service(e.names[i])
+		svc.remove(m)
+		if i == 0 {
+			w.point(m, func(l list, m *member) list { return l.without(m.targets[0]) })
+		}
+		if svc.members.n == 0 {
+			w.removeService(svc.name)
+		}
+	}
+}
+
+// point changes the members that are found by the addresses of m.
+func (w *writer) point(m *member, change func(list, *member) list) {
+	for i, ep := range m.e.in.Endpoints {
+		if slices.ContainsFunc(m.e.in.Endpoints[:i], func(o Endpoint) bool { return o.Addr == ep.Addr }) {
+			continue
+		}
+		l, _ := w.addrs.Get(ep.Addr)
+		if l = change(l, m); l.n > 0 {
+			w.addrs.Set(w.edit, ep.Addr, l)
+		} else {
+			w.addrs.Delete(w.edit, ep.Addr)
+		}
+	}
+}
+
+// formerHost is the host that an instance had under a service, if it still
+// wishes for the same one: a change of it then keeps its name.
+func formerHost(old *entry, name string, e *entry) string {
+	if old == nil || hostOf(&old.in) != hostOf(&e.in) {
+		return ""
+	}
+	if i := slices.Index(old.names, name); i >= 0 {
+		return old.members[i].host()
+	}
+	return ""
+}
+
+// hostFor gives the entry a host in a service: its former one, the one it wishes
+// for, or that with a suffix, whichever is the first to be free.
+func (w *writer) hostFor(svc *service, e *entry, former string) string {
+	if former != "" && w.free(svc, former, e.groups) {
+		return former
+	}
+	wish := hostOf(&e.in)
+	host := wish
+	for try := 0; !w.free(svc, host, e.groups); try++ {
+		host = suffixed(wish, e.key, try)
+	}
+	return host
+}
+
+// free reports whether no target of the service, and no service, has one of the
+// names that a host with so many groups needs.
+func (w *writer) free(svc *service, host string, groups int) bool {
+	for g := range groups {
+		l := groupLabel(host, g)
+		if m, _ := svc.target(l); m != nil {
+			return false
+		}
+		if n, ok := w.nodes.Get(label(l) + svc.name); ok && n.svc != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// yield gives another name to the host of the parent service that has the name of
+// a new service: the service wins.
+func (w *writer) yield(name string) {
+	parent, ok := w.nodes.Get(cut(name))
+	if !ok || parent.svc == nil {
+		return
+	}
+	if m, _ := parent.svc.target(first(name)); m != nil {
+		w.replace(m.e, w.compile(m.e.key, m.e.in))
+	}
+}
+
+// service gives the service of a name for changing; created says that it is new.
+func (w *writer) service(name string) (svc *service, created bool) {
+	n, ok := w.nodes.Get(name)
+	if ok && n.svc != nil && n.svc.edit == w.edit {
+		return n.svc, false
+	}
+	var next service
+	if ok && n.svc != nil {
+		next = *n.svc
+	} else {
+		created = true
+		if !ok {
+			w.countChild(name, 1)
+		}
+	}
+	next.name, next.edit = name, w.edit
+	children := 0
+	if ok {
+		children = n.children
+	}
+	w.nodes.Set(w.edit, name, &node{svc: &next, children: children})
+	return &next, created
+}
+
+func (w *writer) removeService(name string) {
+	n, _ := w.nodes.Get(name)
+	w.setNode(name, node{children: n.children})
+}
+
+// countChild tells the parent of a node that it has one child more or less.
+func (w *writer) countChild(name string, by int) {
+	parent := cut(name)
+	if parent == "" {
+		return
+	}
+	n, ok := w.nodes.Get(parent)
+	if !ok {
+		w.countChild(parent, 1)
+		n = &node{}
+	}
+	w.setNode(parent, node{svc: n.svc, children: n.children + by})
+}
+
+// setNode stores a node, or removes it when nothing is at or below it.
+func (w *writer) setNode(name string, n node) {
+	if n.svc != nil || n.children > 0 {
+		w.nodes.Set(w.edit, name, &n)
+		return
+	}
+	w.nodes.Delete(w.edit, name)
+	w.countChild(name, -1)
+}

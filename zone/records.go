@@ -1,0 +1,148 @@
+package zone
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Listed is a record with its owner, and the network for whose askers it is.
+type Listed struct {
+	Owner   Name
+	Network string // as its source names it; "" is anywhere, or a record that does not depend on the asker
+	Record
+}
+
+// Names lists the names at which an instance is found, in the first domain: its
+// services, its ports, its tags, and its targets.
+func (s *Snapshot) Names(k Key) []Name {
+	e, ok := s.entries.Get(k)
+	if !ok {
+		return nil
+	}
+	d := s.domains[0]
+	var names []Name
+	for i, m := range e.members {
+		names = append(names, Name(e.names[i])+d)
+		for _, set := range setsOf(&e.in) {
+			names = append(names, Name(set+e.names[i])+d)
+		}
+		for _, t := range m.targets {
+			names = append(names, Name(t)+d)
+		}
+	}
+	return names
+}
+
+// Records is every record of the first domain and of the reverse zones that does
+// not depend on time, ordered as DNSSEC does (RFC 4034 §6.1) and then by type,
+// network and data. It includes the tags one by one, and not stacked. A TTL is
+// that of its record alone, without the lease.
+func (s *Snapshot) Records() iter.Seq[Listed] {
+	return func(yield func(Listed) bool) {
+		var all []Listed
+		d := s.domains[0]
+		add := func(owner string, network netID, r Record) {
+			l := Listed{Owner: Name(owner) + d, Record: r}
+			if network != (netID{}) {
+				l.Network = network.name()
+			}
+			all = append(all, l)
+		}
+		add("", netID{}, s.SOA(d))
+		add("", netID{}, Record{Type: TypeNS, TTL: s.negTTL, body: selfName, tail: d})
+		for _, e := range s.entries.All() {
+			if e.mask == 0 {
+				continue
+			}
+			for i, m := range e.members {
+				m.list(e.names[i], d, add)
+			}
+			e.members[0].listPointers(d, func(l Listed) { all = append(all, l) })
+		}
+		slices.SortFunc(all, (Listed).compare)
+		all = slices.CompactFunc(all, func(a, b Listed) bool { return a.compare(b) == 0 })
+		for _, l := range all {
+			if !yield(l) {
+				return
+			}
+		}
+	}
+}
+
+// list gives the records of one member.
+func (m *member) list(service string, d Name, add func(owner string, n netID, r Record)) {
+	e := m.e
+	sets := setsOf(&e.in)
+	for i := range e.spots {
+		g, net := e.spots[i].group, e.spots[i].net
+		r, _ := address(m, i)
+		r.TTL = e.ttl
+		add(service, net, r)
+		add(m.targets[g], net, r)
+		for _, set := range sets {
+			if lastLabel(set) == TagLabel {
+				add(set+service, net, r)
+			}
+		}
+		ports := e.in.Endpoints[i].Ports
+		for j := range ports {
+			srv := Record{Type: TypeSRV, TTL: e.ttl, size: 6, body: m.targets[g], tail: d}
+			srvHead(&srv.head, &e.in, &ports[j])
+			add(service, net, srv)
+			add(m.targets[g], net, srv)
+			for _, set := range sets {
+				proto, _ := ParseProto(strings.TrimPrefix(lastLabel(set), "_"))
+				f := filter{port: first(set)[1:], proto: proto}
+				if lastLabel(set) == TagLabel || f.wantsPort(&ports[j]) {
+					add(set+service, net, srv)
+				}
+			}
+		}
+	}
+	if e.txt != "" {
+		txt := Record{Type: TypeTXT, TTL: e.ttl, body: e.txt}
+		add(service, netID{}, txt)
+		for _, t := range m.targets {
+			add(t, netID{}, txt)
+		}
+	}
+}
+
+func (m *member) listPointers(d Name, add func(Listed)) {
+	for i := range m.e.spots {
+		add(Listed{
+			Owner:  ReverseName(m.e.in.Endpoints[i].Addr),
+			Record: Record{Type: TypePTR, TTL: m.e.ttl, body: m.targets[m.e.spots[i].group], tail: d},
+		})
+	}
+}
+
+func (l Listed) compare(o Listed) int {
+	return cmp.Or(
+		compareNames(l.Owner, o.Owner),
+		cmp.Compare(l.Type, o.Type),
+		strings.Compare(l.Network, o.Network),
+		strings.Compare(string(l.AppendRdata(nil)), string(o.AppendRdata(nil))),
+	)
+}
+
+// compareNames orders names by their labels from the right (RFC 4034 §6.1).
+func compareNames(a, b Name) int {
+	la, lb := labelsOf(a), labelsOf(b)
+	for i := 1; i <= min(len(la), len(lb)); i++ {
+		if c := strings.Compare(la[len(la)-i], lb[len(lb)-i]); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(len(la), len(lb))
+}
+
+func labelsOf(n Name) []string {
+	var ls []string
+	for rest := string(n[:len(n)-1]); rest != ""; rest = cut(rest) {
+		ls = append(ls, first(rest))
+	}
+	return ls
+}

@@ -1,0 +1,112 @@
+package zone
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unique"
+
+	"github.com/rollcall-dns/rollcall/zone/hamt"
+)
+
+// node is a name at which, or below which, something is. It knows how many
+// children it has, so that an empty non-terminal is told from an unknown name
+// (RFC 8020), and never points to another node.
+type node struct {
+	svc      *service // nil: an empty non-terminal
+	children int
+}
+
+// service is what is known under one service name. It never changes once it is
+// published. Instances that are not up are members too: their names exist.
+type service struct {
+	edit    *hamt.Edit // the batch that may still change it
+	name    string     // relative, wire form
+	members list
+	sets    hamt.Map[string, list] // members by "_port._proto" or "tag", in wire form
+	protos  [len(protoNames)]int   // how many sets there are of ports, by protocol
+	tags    int                    // how many sets there are of tags
+}
+
+// A target of a service is found by the label of its host, or of its host with a
+// group's number behind it.
+func (s *service) target(l string) (m *member, group int) {
+	if m := s.members.get(label(l) + s.name); m != nil {
+		return m, 0
+	}
+	for i := len(l) - 1; i > 0 && l[i] != '-'; i-- {
+		if l[i-1] != '-' {
+			continue
+		}
+		n, err := strconv.Atoi(l[i:])
+		if err != nil || n < 2 {
+			break
+		}
+		m := s.members.get(label(l[:i-1]) + s.name)
+		if m != nil && n <= len(m.targets) && first(m.targets[n-1]) == l {
+			return m, n - 1
+		}
+	}
+	return nil, 0
+}
+
+// add and remove change a service that the batch owns.
+func (s *service) add(m *member) {
+	s.members = s.members.with(m)
+	for _, k := range setsOf(&m.e.in) {
+		l, had := s.sets.Get(k)
+		if !had {
+			k = unique.Make(k).Value() // most services share their few keys
+			s.count(k, 1)
+		}
+		s.sets.Set(s.edit, k, l.with(m))
+	}
+}
+
+func (s *service) remove(m *member) {
+	s.members = s.members.without(m.targets[0])
+	for _, k := range setsOf(&m.e.in) {
+		l, had := s.sets.Get(k)
+		if !had {
+			continue
+		}
+		if l = l.without(m.targets[0]); l.n > 0 {
+			s.sets.Set(s.edit, k, l)
+			continue
+		}
+		s.sets.Delete(s.edit, k)
+		s.count(k, -1)
+	}
+}
+
+func (s *service) count(set string, by int) {
+	rest := cut(set)
+	if p, ok := ParseProto(strings.TrimPrefix(first(rest), "_")); ok && first(rest) != TagLabel {
+		s.protos[p] += by
+		return
+	}
+	s.tags += by
+}
+
+// setsOf are the keys of the sets that an instance is in, without repetition.
+func setsOf(in *Instance) []string {
+	var keys []string
+	for i := range in.Endpoints {
+		for j := range in.Endpoints[i].Ports {
+			p := &in.Endpoints[i].Ports[j]
+			name, number := portLabels(p)
+			proto := label("_" + p.Proto.String())
+			if name != "" {
+				keys = append(keys, label("_"+name)+proto)
+			}
+			keys = append(keys, label("_"+number)+proto)
+		}
+	}
+	for _, t := range in.Tags {
+		if l := tagLabel(t); l != "" {
+			keys = append(keys, label(l)+label(TagLabel))
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}

@@ -1,0 +1,92 @@
+package zone
+
+import (
+	"encoding/binary"
+	"iter"
+)
+
+// Snapshot is one immutable state of the zone. Everything that it gives is only
+// to be read.
+type Snapshot struct {
+	state
+	domains []Name
+	soa     []string // rdata, one for each domain
+	negTTL  uint32
+}
+
+// snapshot publishes the writer's state. Later batches have another edit, so they
+// copy what they change.
+func (w *writer) snapshot() *Snapshot {
+	s := &Snapshot{state: w.state, domains: w.domains, negTTL: w.negTTL, soa: make([]string, len(w.domains))}
+	for i, d := range w.domains {
+		s.soa[i] = soaRdata(d, w.serial, w.negTTL)
+	}
+	return s
+}
+
+// The times that the SOA record gives to secondaries, in seconds (RFC 1035
+// §3.3.13): they refresh soon and keep for a day what they have.
+const (
+	soaRefresh = 5
+	soaRetry   = 5
+	soaExpire  = 86400
+)
+
+// selfName is where the name server itself is found, below each domain.
+const selfName = "\x02ns\x03dns"
+
+// selfParent is the empty non-terminal above it.
+const selfParent = "\x03dns"
+
+func soaRdata(apex Name, serial, minimum uint32) string {
+	b := append([]byte(selfName), apex...)
+	b = append(b, "\x0ahostmaster"...)
+	b = append(b, apex...)
+	for _, v := range [...]uint32{serial, soaRefresh, soaRetry, soaExpire, minimum} {
+		b = binary.BigEndian.AppendUint32(b, v)
+	}
+	return string(b)
+}
+
+// SOA is the SOA record of a zone that answered: of a domain, or of a reverse
+// zone. Its owner is the apex. Its TTL is its minimum, so that it can stand in
+// the authority section of a negative answer as it is (RFC 2308 §5).
+func (s *Snapshot) SOA(apex Name) Record {
+	r := Record{Type: TypeSOA, TTL: s.negTTL}
+	for i, d := range s.domains {
+		if d == apex {
+			r.body = s.soa[i]
+			return r
+		}
+	}
+	r.body = reverseSOA(apex, s.domains[0], s.serial, s.negTTL)
+	return r
+}
+
+// Serial is the SOA serial: it grows with each change that answers could show.
+func (s *Snapshot) Serial() uint32 { return s.serial }
+
+// Domains are the apexes that are served, as they were given.
+func (s *Snapshot) Domains() []Name { return s.domains }
+
+// Len counts the instances, also those that are not answered.
+func (s *Snapshot) Len() int { return s.entries.Len() }
+
+// Instance finds one instance, answered or not.
+func (s *Snapshot) Instance(k Key) (*Instance, bool) {
+	if e, ok := s.entries.Get(k); ok {
+		return &e.in, true
+	}
+	return nil, false
+}
+
+// Instances is every instance, also those that are not answered, in no order.
+func (s *Snapshot) Instances() iter.Seq2[Key, *Instance] {
+	return func(yield func(Key, *Instance) bool) {
+		for k, e := range s.entries.All() {
+			if !yield(k, &e.in) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package zone
+
+import (
+	"cmp"
+	"hash/maphash"
+	"net/netip"
+	"slices"
+	"unique"
+
+	"github.com/rollcall-dns/rollcall/zone/hamt"
+)
+
+// netID names a network among those of all sources: comparing two is comparing
+// pointers. The zero value is no network.
+type netID unique.Handle[netKey]
+
+type netKey struct{ source, name string }
+
+// The bits of a mask: it says cheaply which endpoints an instance that is up may
+// have. Networks share the bits above the first two by their hash.
+const (
+	maskAnywhere uint64 = 1 << iota // an endpoint that is reachable from anywhere
+	maskUnbound                     // no endpoint that is bound to a network
+	firstNetBit  = iota
+)
+
+const maskAll = ^uint64(0)
+
+var maskSeed = maphash.MakeSeed()
+
+func (n netID) mask() uint64 {
+	return 1 << (firstNetBit + maphash.Comparable(maskSeed, n)%(64-firstNetBit))
+}
+
+func (n netID) name() string { return unique.Handle[netKey](n).Value().name }
+
+func netOf(source, name string) netID { return netID(unique.Make(netKey{source, name})) }
+
+// table finds the longest prefix that holds an address, and the networks that
+// its claims name. It is a persistent value: assigning makes a copy.
+type table struct {
+	m    hamt.Map[netip.Prefix, claims]
+	lens []prefixLen // in use, longest first
+}
+
+type prefixLen struct {
+	bits int
+	is4  bool
+	n    int // prefixes of this length
+}
+
+// claims are what the owners of one prefix say of it, and their union.
+type claims struct {
+	by   []claim
+	nets []netID
+	mask uint64
+}
+
+type claim struct {
+	owner claimKey
+	nets  []netID
+}
+
+type claimKey struct{ source, id string }
+
+func (t *table) longest(a netip.Addr) (claims, int) {
+	for _, l := range t.lens {
+		if l.is4 != a.Is4() {
+			continue
+		}
+		p, err := a.Prefix(l.bits)
+		if err != nil {
+			continue
+		}
+		if c, ok := t.m.Get(p); ok {
+			return c, l.bits
+		}
+	}
+	return claims{}, -1
+}
+
+// set makes owner's claim on p name nets; with none it is withdrawn.
+func (t *table) set(ed *hamt.Edit, p netip.Prefix, owner claimKey, nets []netID) {
+	p = p.Masked()
+	old, had := t.m.Get(p)
+	by := slices.DeleteFunc(slices.Clone(old.by), func(c claim) bool { return c.owner == owner })
+	if len(nets) > 0 {
+		by = append(by, claim{owner, nets})
+	}
+	if len(by) == 0 {
+		t.m.Delete(ed, p)
+		if had {
+			t.count(p, -1)
+		}
+		return
+	}
+	next := claims{by: by, nets: by[0].nets}
+	for _, c := range by[1:] {
+		next.nets = slices.Concat(next.nets, c.nets)
+	}
+	for _, n := range next.nets {
+		next.mask |= n.mask()
+	}
+	t.m.Set(ed, p, next)
+	if !had {
+		t.count(p, 1)
+	}
+}
+
+func (t *table) count(p netip.Prefix, by int) {
+	t.lens = slices.Clone(t.lens)
+	i := slices.IndexFunc(t.lens, func(l prefixLen) bool { return l.bits == p.Bits() && l.is4 == p.Addr().Is4() })
+	if i < 0 {
+		t.lens = append(t.lens, prefixLen{bits: p.Bits(), is4: p.Addr().Is4(), n: by})
+		slices.SortFunc(t.lens, func(a, b prefixLen) int { return cmp.Compare(b.bits, a.bits) })
+		return
+	}
+	if t.lens[i].n += by; t.lens[i].n == 0 {
+		t.lens = slices.Delete(t.lens, i, i+1)
+	}
+}
+
+// View is what an asker can reach. The zero value is that of an asker outside
+// every known network.
+type View struct {
+	nets []netID
+	mask uint64
+}
+
+func (v *View) inside() bool { return len(v.nets) > 0 }
+
+func (v *View) has(n netID) bool { return n != netID{} && slices.Contains(v.nets, n) }
+
+// View finds the networks that an asker is on: those of the attachment that
+// holds its address, else those of the network with the longest matching prefix.
+func (s *Snapshot) View(from netip.Addr) View {
+	from = from.Unmap().WithZone("")
+	c, bits := s.seats.longest(from)
+	if n, nbits := s.subnets.longest(from); nbits > bits {
+		c = n
+	}
+	return View{c.nets, c.mask}
+}
