@@ -1,0 +1,64 @@
+package main
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+)
+
+// advertised gives the addresses of this host for what is published on it: those
+// that were given, else for each family the source address of its default route.
+// Without any route they are the loopback addresses: then nobody else can ask.
+func advertised(given []netip.Addr, log *slog.Logger) []netip.Addr {
+	addrs := append([]netip.Addr(nil), given...)
+	for _, far := range []string{"192.0.2.1", "2001:db8::1"} {
+		far := netip.MustParseAddr(far)
+		if hasFamily(given, far) {
+			continue
+		}
+		if a, ok := sourceTo(far); ok {
+			log.Info("advertising the source address of the default route", "address", a)
+			addrs = append(addrs, a)
+		}
+	}
+	if len(addrs) == 0 {
+		a := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		log.Warn("there is no default route: what is published on this host is answered with "+
+			"the loopback address, which others cannot reach; --advertise gives a better one", "address", a)
+		addrs = append(addrs, a)
+	}
+	return addrs
+}
+
+func hasFamily(addrs []netip.Addr, like netip.Addr) bool {
+	for _, a := range addrs {
+		if a.Is4() == like.Is4() {
+			return true
+		}
+	}
+	return false
+}
+
+// sourceTo is the address from which this host sends to far. Connecting a UDP
+// socket makes the kernel choose it, and sends nothing.
+func sourceTo(far netip.Addr) (netip.Addr, bool) {
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(far, 9)))
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	defer c.Close()
+	a := c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	return a, a.IsValid() && !a.IsLoopback() && !a.IsLinkLocalUnicast()
+}
+
+// inContainer reports whether the program runs in a container, where the source
+// address of the default route is not that of the host.
+func inContainer() bool {
+	for _, mark := range []string{"/.dockerenv", "/run/.containerenv"} {
+		if _, err := os.Stat(mark); err == nil {
+			return true
+		}
+	}
+	return false
+}

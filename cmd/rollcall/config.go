@@ -1,0 +1,77 @@
+package main
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// Config is what a server is told. Each field is one setting: a flag, an
+// environment variable and a key of the configuration file, in this order of
+// precedence.
+type Config struct {
+	Domains      []zone.Name
+	DNS          []netip.AddrPort // sockets, each for UDP and TCP; port 0 takes a free one
+	HTTP         netip.AddrPort
+	Docker       string       // dockerAuto, dockerOff or the URL of an engine
+	Advertise    []netip.Addr // at most one for each family
+	TTL          time.Duration
+	DataDir      string // "": registrations end with the process
+	MaxInstances int
+	LogLevel     slog.Level
+	LogFormat    string // "text" or "json"
+}
+
+// The values of Config.Docker that are no URL.
+const (
+	dockerAuto = "auto" // the local engine, if there is one
+	dockerOff  = "off"
+)
+
+// A setting is one line of what can be configured. Its name is that of the flag
+// and of the key in the file; its environment variable is derived from it.
+type setting struct {
+	name string
+	def  string // "" means none
+	many bool   // may be given several times
+	help string // says what it does to the `VALUE`
+	// set reads one value into its field. It is called once for each value, in
+	// order. Its error is the rule that the value breaks: "must be …".
+	set func(c *Config, value string) error
+}
+
+var settings = []setting{
+	{
+		name: "domain", def: "svc.internal", many: true, set: setDomain,
+		help: "answer names in the domain `NAME`; reverse names point into the first",
+	}, {
+		name: "dns", def: "127.0.0.1:8053", many: true, set: setDNS,
+		help: "answer DNS on `ADDR:PORT`, UDP and TCP",
+	}, {
+		name: "http", def: "127.0.0.1:8054", set: setHTTP,
+		help: "serve the HTTP interface on `ADDR:PORT`; whoever reaches it can register services",
+	}, {
+		name: "docker", def: dockerAuto, set: setDocker,
+		help: "follow the Docker engine `WHICH`: auto (the local one, if there is one), off, unix:///PATH or tcp://HOST:PORT",
+	}, {
+		name: "advertise", many: true, set: setAdvertise,
+		help: "give out `ADDR` for ports published on this host and services registered from it; one for each of IPv4 and IPv6 (default: source address of the default route)",
+	}, {
+		name: "ttl", def: "5s", set: setTTL,
+		help: "give records the TTL `DURATION` where their instance names none",
+	}, {
+		name: "data-dir", set: setDataDir,
+		help: "keep registrations in `DIR`, so that they outlive a restart",
+	}, {
+		name: "max-instances", def: "1000000", set: setMaxInstances,
+		help: "hold at most `N` instances of all sources together",
+	}, {
+		name: "log-level", def: "info", set: setLogLevel,
+		help: "log from `LEVEL` up: debug, info, warn or error",
+	}, {
+		name: "log-format", def: "text", set: setLogFormat,
+		help: "log as `FORMAT`: text or json",
+	},
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// The rules of the settings. Each error reads on from the setting and its value.
+
+func setDomain(c *Config, value string) error {
+	n, err := zone.ParseName(value)
+	if err != nil || n == zone.Root {
+		return errors.New("must be a domain name such as svc.internal, of labels of 1 to 63 octets and 255 in all")
+	}
+	for _, o := range c.Domains {
+		if strings.HasSuffix(string(n), string(o)) || strings.HasSuffix(string(o), string(n)) {
+			return fmt.Errorf("must be neither equal to, above nor below the domain %v", o)
+		}
+	}
+	c.Domains = append(c.Domains, n)
+	return nil
+}
+
+func setDNS(c *Config, value string) error {
+	a, err := parseAddrPort(value)
+	if err != nil {
+		return err
+	}
+	if a.Port() != 0 && slices.Contains(c.DNS, a) {
+		return errors.New("must not be given twice")
+	}
+	c.DNS = append(c.DNS, a)
+	return nil
+}
+
+func setHTTP(c *Config, value string) (err error) {
+	c.HTTP, err = parseAddrPort(value)
+	return err
+}
+
+func parseAddrPort(value string) (netip.AddrPort, error) {
+	a, err := netip.ParseAddrPort(value)
+	if err != nil {
+		return a, errors.New("must be an IP address and a port such as 127.0.0.1:8053, 0.0.0.0:53 or [::]:53")
+	}
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), nil
+}
+
+func setDocker(c *Config, value string) error {
+	if value != dockerAuto && value != dockerOff {
+		u, err := url.Parse(value)
+		unix := err == nil && u.Scheme == "unix" && u.Host == "" && filepath.IsAbs(u.Path)
+		tcp := err == nil && u.Scheme == "tcp" && u.Hostname() != "" && u.Port() != ""
+		if !unix && !tcp {
+			return errors.New("must be auto, off, unix:///PATH or tcp://HOST:PORT")
+		}
+	}
+	c.Docker = value
+	return nil
+}
+
+func setAdvertise(c *Config, value string) error {
+	a, err := netip.ParseAddr(value)
+	if err != nil || a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() {
+		return errors.New("must be an IP address at which others reach this host, such as 192.0.2.10")
+	}
+	a = a.Unmap()
+	for _, o := range c.Advertise {
+		if o.Is4() == a.Is4() {
+			return fmt.Errorf("must be the only one of its family, but %v was given as well", o)
+		}
+	}
+	c.Advertise = append(c.Advertise, a)
+	return nil
+}
+
+func setTTL(c *Config, value string) error {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < time.Second || d > 24*time.Hour || d%time.Second != 0 {
+		return errors.New("must be a duration in whole seconds such as 5s or 1m, from 1s to 24h")
+	}
+	c.TTL = d
+	return nil
+}
+
+func setDataDir(c *Config, value string) error {
+	c.DataDir = value
+	return nil
+}
+
+func setMaxInstances(c *Config, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > 100_000_000 {
+		return errors.New("must be a number from 1 to 100000000")
+	}
+	c.MaxInstances = n
+	return nil
+}
+
+func setLogLevel(c *Config, value string) error {
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, value) {
+		return errors.New("must be debug, info, warn or error")
+	}
+	return c.LogLevel.UnmarshalText([]byte(value))
+}
+
+func setLogFormat(c *Config, value string) error {
+	if value != "text" && value != "json" {
+		return errors.New("must be text or json")
+	}
+	c.LogFormat = value
+	return nil
+}
+
+func (c *Config) logger(p *process) *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(p.stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(p.stderr, o))
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+func healthCommand(p *process) *cli.Command {
+	return &cli.Command{
+		Name:  "health",
+		Usage: "ask a running server whether it is well: exit code 0 if so, 1 if not",
+		Flags: settingFlags("http"),
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usagef("health takes no arguments, but got %q", c.Args().First())
+			}
+			cfg, err := loadConfig(c, p, "http")
+			if err != nil {
+				return &exitError{exitUsage, err}
+			}
+			if err := askHealth(cfg.HTTP); err != nil {
+				return err
+			}
+			fmt.Fprintln(p.stdout, "ok")
+			return nil
+		},
+	}
+}
+
+// askHealth asks the server that listens on addr.
+func askHealth(addr netip.AddrPort) error {
+	if addr.Addr().IsUnspecified() {
+		local := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		if addr.Addr().Is6() {
+			local = netip.IPv6Loopback()
+		}
+		addr = netip.AddrPortFrom(local, addr.Port())
+	}
+	// Neither a proxy nor a redirect knows more about it than the server does.
+	client := http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get("http://" + addr.String() + "/healthz")
+	if err != nil {
+		return fmt.Errorf("ask for health: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		return fmt.Errorf("ask %s for health: %s: %s", addr, resp.Status, strings.TrimSpace(string(body)))
+	}
+	return nil
+}
