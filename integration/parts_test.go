@@ -1,0 +1,120 @@
+package integration
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// runID marks what this run makes on the engine, which others may use as well.
+var runID = fmt.Sprintf("rc%06x", rand.N(1<<24))
+
+// image is what the containers of the tests run: busybox and peer.
+var image = "rollcall-test:" + runID
+
+// shared is the directory of what is built once for all tests.
+var shared string
+
+func TestMain(m *testing.M) {
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
+	var err error
+	if shared, err = os.MkdirTemp("", "rollcall-test"); err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(shared)
+	defer sweep()
+	return m.Run()
+}
+
+// sweep removes what tests that were cut short left on the engine.
+func sweep() {
+	if _, err := os.Stat(filepath.Join(shared, "image.tar")); err != nil {
+		return
+	}
+	removeLabelled(runID)
+	exec.Command("docker", "rmi", "--force", image).Run()
+}
+
+// removeLabelled removes the containers and networks with the label.
+func removeLabelled(label string) {
+	const each = `ids=$(docker %s --quiet --filter label=%s) && [ -z "$ids" ] || docker %s $ids`
+	for _, cmd := range []string{
+		fmt.Sprintf(each, "ps --all", label, "rm --force --volumes"),
+		fmt.Sprintf(each, "network ls", label, "network rm"),
+	} {
+		exec.Command("sh", "-c", cmd).Run()
+	}
+}
+
+// binaries builds the programs as they are shipped, static and without the race
+// detector, and gives the directory that holds them.
+var binaries = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(shared, "bin")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=v0.0.0-test",
+		"-o", dir+"/", "../cmd/rollcall", "./peer")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the programs: %w\n%s", err, out)
+	}
+	return dir, nil
+})
+
+// imageTar is the file that `docker import` makes the image from.
+var imageTar = sync.OnceValues(func() (string, error) {
+	bin, err := binaries()
+	if err != nil {
+		return "", err
+	}
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		return "", fmt.Errorf("%w: install busybox-static", err)
+	}
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for name, from := range map[string]string{"bin/busybox": busybox, "bin/peer": filepath.Join(bin, "peer")} {
+		data, err := os.ReadFile(from)
+		if err != nil {
+			return "", err
+		}
+		w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(data))})
+		w.Write(data)
+	}
+	for _, applet := range []string{"sh", "sleep", "nslookup", "touch", "rm", "test", "cat"} {
+		w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + applet, Linkname: "busybox", Mode: 0o777})
+	}
+	w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777})
+	if err := w.Close(); err != nil {
+		return "", err
+	}
+	file := filepath.Join(shared, "image.tar")
+	return file, os.WriteFile(file, b.Bytes(), 0o600)
+})
+
+// importImage gives the engine at host ("" is that of the environment) the image.
+func importImage(host string) error {
+	file, err := imageTar()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("docker", "import", "--change", "ENV PATH=/bin", file, image)
+	cmd.Env = os.Environ()
+	if host != "" {
+		cmd.Env = append(cmd.Env, "DOCKER_HOST="+host)
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("import the image of the tests: %w: a Docker engine must run, as `make test` sees to\n%s", err, out)
+	}
+	return nil
+}
+
+// localImage imports the image into the engine of the environment, once.
+var localImage = sync.OnceValue(func() error { return importImage("") })
