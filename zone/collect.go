@@ -65,13 +65,13 @@ func (s scope) holds(v *View, m *member, i int) bool {
 func (f *filter) collect(q *Question, a *Answer) {
 	switch q.Type {
 	case TypeA, TypeAAAA:
-		if f.port == "" {
+		if f.port.any() {
 			f.addresses(q, a)
 		}
 	case TypeSRV:
 		f.services(q, a)
 	case TypeTXT:
-		if f.port == "" && f.ntags == 0 {
+		if f.port.any() && f.ntags == 0 {
 			f.texts(q, a)
 		}
 	}
@@ -147,7 +147,7 @@ func (f *filter) services(q *Question, a *Answer) {
 func (f *filter) srv(a *Answer, m *member, i int, ttl uint32) bool {
 	ports := m.e.in.Endpoints[i].Ports
 	for j := range ports {
-		if !f.wantsPort(&ports[j]) {
+		if !f.port.has(&ports[j]) {
 			continue
 		}
 		r := Record{Type: TypeSRV, TTL: ttl, size: 6, body: m.targets[m.e.spots[i].group], tail: a.Apex}

@@ -167,39 +167,3 @@ func srvHead(b *[16]byte, in *Instance, p *Port) {
 	binary.BigEndian.PutUint16(b[2:], in.Weight)
 	binary.BigEndian.PutUint16(b[4:], p.Number)
 }
-
-// portLabels are the labels, without the underscore, of the names that a port
-// has: that of its own or of IANA, and its number.
-func portLabels(p *Port) (name, number string) {
-	known := p.Known
-	if known == 0 {
-		known = p.Number
-	}
-	number = strconv.Itoa(int(known))
-	if p.Name != "" {
-		return strings.ToLower(p.Name), number
-	}
-	return ianaName(known, p.Proto), number
-}
-
-// is reports whether the port has this label.
-func (p *Port) is(l string) bool {
-	name, number := portLabels(p)
-	return l == number || l == name && name != ""
-}
-
-// tagLabel is the label of a tag, or "" when the tag is not one label.
-func tagLabel(tag string) string {
-	if len(tag) > maxLabel || strings.Contains(tag, ".") {
-		return ""
-	}
-	return asciiLower(tag)
-}
-
-func asciiLower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		b[i] = lower(c)
-	}
-	return string(b)
-}

@@ -1,19 +1,27 @@
 package zone
 
-// ianaName is the service name that IANA has registered for a port (RFC 6335),
-// or "" when it is not among those that services here are likely to use.
-func ianaName(port uint16, proto Proto) string {
-	if s, ok := ianaNames[portProto{port, proto}]; ok {
-		return s
-	}
-	return ""
-}
-
 type portProto struct {
 	port  uint16
 	proto Proto
 }
 
+// nameProto is a service name with its protocol.
+type nameProto struct {
+	name  string
+	proto Proto
+}
+
+// ianaPorts finds the port of a service name.
+var ianaPorts = func() map[nameProto]uint16 {
+	m := make(map[nameProto]uint16, len(ianaNames))
+	for p, name := range ianaNames {
+		m[nameProto{name, p.proto}] = p.port
+	}
+	return m
+}()
+
+// ianaNames are the service names that IANA has registered (RFC 6335) for the
+// ports that services here are likely to use.
 var ianaNames = map[portProto]string{
 	{20, TCP}: "ftp-data", {21, TCP}: "ftp", {22, TCP}: "ssh", {23, TCP}: "telnet",
 	{25, TCP}: "smtp", {37, TCP}: "time", {43, TCP}: "nicname", {49, TCP}: "tacacs",

@@ -45,7 +45,7 @@ func (s *Snapshot) inDomain(q *Question, a *Answer, domain int, rel string) {
 			a.Code = NoData // it or a name below it exists
 		}
 		if n.svc != nil {
-			n.svc.answer(q, a, rel[:len(rel)-len(at)])
+			n.svc.answer(q, a, rel, rel[:len(rel)-len(at)])
 			return
 		}
 	}
@@ -67,9 +67,9 @@ func (s *Snapshot) apex(q *Question, a *Answer, domain int) {
 	}
 }
 
-// answer finds which members under, the labels before the service's name, is
-// about. a.Code is NoData when another name makes this one exist.
-func (s *service) answer(q *Question, a *Answer, under string) {
+// answer finds which members rel is about; under is what stands in it before the
+// service's name. a.Code is NoData when another name makes this one exist.
+func (s *service) answer(q *Question, a *Answer, rel, under string) {
 	f := filter{list: s.members}
 	switch {
 	case under == "":
@@ -84,7 +84,7 @@ func (s *service) answer(q *Question, a *Answer, under string) {
 	case cut(under) != "":
 		return
 	default:
-		m, group := s.target(first(under))
+		m, group := s.target(rel)
 		if m == nil {
 			return
 		}
@@ -107,8 +107,7 @@ func (s *service) port(under string, f *filter, a *Answer) bool {
 		return false
 	}
 	f.list = l
-	f.port = first(under)[1:]
-	f.proto, _ = ParseProto(first(cut(under))[1:])
+	f.port = portSetOf(under)
 	return true
 }
 
@@ -161,8 +160,7 @@ type filter struct {
 	list  list
 	one   *member // instead of list
 	group int     // 1 and up: only this target of one
-	port  string  // a label without its underscore; "" is every port
-	proto Proto   // of port
+	port  portSet // the zero value is every port
 	tags  [maxStack]string
 	ntags int
 }
@@ -180,18 +178,6 @@ func (f *filter) any() bool {
 func (f *filter) carries(m *member) bool {
 	for _, want := range f.tags[:f.ntags] {
 		if !slices.ContainsFunc(m.e.in.Tags, func(t string) bool { return sameLabel(t, want) }) {
-			return false
-		}
-	}
-	return true
-}
-
-func sameLabel(tag, want string) bool {
-	if len(tag) != len(want) {
-		return false
-	}
-	for i := range len(tag) {
-		if lower(tag[i]) != want[i] {
 			return false
 		}
 	}
@@ -220,23 +206,19 @@ func (f *filter) wants(m *member, i int) bool {
 	if f.group > 0 && int(m.e.spots[i].group) != f.group-1 {
 		return false
 	}
-	if f.port == "" {
+	if f.port.any() {
 		return true
 	}
 	ports := m.e.in.Endpoints[i].Ports
 	for j := range ports {
-		if f.wantsPort(&ports[j]) {
+		if f.port.has(&ports[j]) {
 			return true
 		}
 	}
 	return false
 }
 
-func (f *filter) wantsPort(p *Port) bool {
-	return f.port == "" || p.Proto == f.proto && p.is(f.port)
-}
-
-// ttl is what remains of the record's life: its own TTL, or that of its lease,
+// ttlAt is what remains of the records' life at now: its own TTL, or that of its lease,
 // in whole seconds.
 func (m *member) ttlAt(now int64) uint32 {
 	l := m.e.in.Lease

@@ -86,11 +86,11 @@ func (w *writer) hostFor(svc *service, e *entry, former string) string {
 // names that a host with so many groups needs.
 func (w *writer) free(svc *service, host string, groups int) bool {
 	for g := range groups {
-		l := groupLabel(host, g)
-		if m, _ := svc.target(l); m != nil {
+		target := label(groupLabel(host, g)) + svc.name
+		if m, _ := svc.target(target); m != nil {
 			return false
 		}
-		if n, ok := w.nodes.Get(label(l) + svc.name); ok && n.svc != nil {
+		if n, ok := w.nodes.Get(target); ok && n.svc != nil {
 			return false
 		}
 	}
@@ -104,7 +104,7 @@ func (w *writer) yield(name string) {
 	if !ok || parent.svc == nil {
 		return
 	}
-	if m, _ := parent.svc.target(first(name)); m != nil {
+	if m, _ := parent.svc.target(name); m != nil {
 		w.replace(m.e, w.compile(m.e.key, m.e.in))
 	}
 }

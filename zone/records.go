@@ -93,9 +93,7 @@ func (m *member) list(service string, d Name, add func(owner string, n netID, r 
 			add(service, net, srv)
 			add(m.targets[g], net, srv)
 			for _, set := range sets {
-				proto, _ := ParseProto(strings.TrimPrefix(lastLabel(set), "_"))
-				f := filter{port: first(set)[1:], proto: proto}
-				if lastLabel(set) == TagLabel || f.wantsPort(&ports[j]) {
+				if ps := portSetOf(set); lastLabel(set) == TagLabel || ps.has(&ports[j]) {
 					add(set+service, net, srv)
 				}
 			}

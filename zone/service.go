@@ -28,12 +28,13 @@ type service struct {
 	tags    int                    // how many sets there are of tags
 }
 
-// A target of a service is found by the label of its host, or of its host with a
-// group's number behind it.
-func (s *service) target(l string) (m *member, group int) {
-	if m := s.members.get(label(l) + s.name); m != nil {
+// target finds a member and its group by a target, "<label>.<service>": the label
+// is that of the host, or that with a group's number behind it.
+func (s *service) target(rel string) (m *member, group int) {
+	if m := s.members.get(rel); m != nil {
 		return m, 0
 	}
+	l := first(rel)
 	for i := len(l) - 1; i > 0 && l[i] != '-'; i-- {
 		if l[i-1] != '-' {
 			continue

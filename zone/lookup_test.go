@@ -1,0 +1,170 @@
+package zone_test
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+
+	"github.com/rollcall-dns/rollcall/zone"
+	"github.com/rollcall-dns/rollcall/zone/zonetest"
+)
+
+// bigService has n instances on one network, and a tag on every tenth.
+func bigService(t testing.TB, z *zone.Zone, service string, n int) {
+	c := zone.Change{Source: "test"}
+	for i := range n {
+		in := up(service, fmt.Sprintf("h%d", i), on("red", netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String(), named("http", 8080)))
+		if i%10 == 0 {
+			in.Tags = []string{"tenth"}
+		}
+		c.Put = append(c.Put, in)
+	}
+	apply(t, z, c)
+}
+
+func TestLookupAllocatesNothing(t *testing.T) {
+	z := newZone(t)
+	bigService(t, z, "web", 3)
+	apply(t, z, zone.Change{Networks: []zone.Network{{Name: "red", Prefixes: prefixes("10.0.0.0/8")}}})
+	s := z.Snapshot()
+	for _, ask := range []struct {
+		name string
+		typ  uint16
+	}{
+		{"web.svc.test.", zone.TypeA}, {"web.svc.test.", zone.TypeAAAA}, {"_http._tcp.web.svc.test.", zone.TypeSRV},
+		{"h1.web.svc.test.", zone.TypeA}, {"tenth.tag.web.svc.test.", zone.TypeA}, {"tenth.tenth.tag.web.svc.test.", zone.TypeSRV},
+		{"nope.web.svc.test.", zone.TypeA}, {"1.0.0.10.in-addr.arpa.", zone.TypePTR},
+	} {
+		q := zone.Question{Name: zonetest.Wire(t, ask.name), Type: ask.typ}
+		var a zone.Answer
+		from := netip.MustParseAddr("10.1.2.3")
+		if n := testing.AllocsPerRun(100, func() {
+			q.Seed++
+			q.View = s.View(from)
+			s.Lookup(&q, &a)
+		}); n != 0 {
+			t.Errorf("%s %d: %v allocations", ask.name, ask.typ, n)
+		}
+	}
+}
+
+func TestRotationPutsEachMemberFirstEquallyOften(t *testing.T) {
+	z := newZone(t)
+	bigService(t, z, "web", 300) // of several chunks
+	s := z.Snapshot()
+	q := zone.Question{Name: zonetest.Wire(t, "web.svc.test."), Type: zone.TypeA}
+	var a zone.Answer
+	first := map[string]int{}
+	for seed := range uint32(900) {
+		q.Seed = seed
+		s.Lookup(&q, &a)
+		if len(a.Answer) != 300 {
+			t.Fatalf("seed %d: %d records, want 300", seed, len(a.Answer))
+		}
+		first[string(a.Answer[0].AppendRdata(nil))]++
+	}
+	for ip, n := range first {
+		if n != 3 {
+			t.Errorf("%v came first %d times of 900, want 3", []byte(ip), n)
+		}
+	}
+}
+
+func TestAnswerIsCutAtMax(t *testing.T) {
+	z := newZone(t)
+	bigService(t, z, "web", 5000)
+	s := z.Snapshot()
+	for _, tt := range []struct{ max, want int }{{7, 7}, {0, 4096}, {100_000, 4096}} {
+		q := zone.Question{Name: zonetest.Wire(t, "web.svc.test."), Type: zone.TypeSRV, Max: tt.max}
+		var a zone.Answer
+		s.Lookup(&q, &a)
+		if len(a.Answer) != tt.want || !a.Cut || len(a.Additional) > tt.want {
+			t.Errorf("Max %d: %d records, %d additional, cut %v, want %d and cut", tt.max, len(a.Answer), len(a.Additional), a.Cut, tt.want)
+		}
+	}
+}
+
+func TestRecordsThatRepeatComeOnce(t *testing.T) {
+	z := newZone(t)
+	c := zone.Change{}
+	for i := range 100 {
+		in := up("web", fmt.Sprintf("h%d", i), at(fmt.Sprintf("10.0.0.%d", i%40+1), tcp(80)))
+		in.Meta = map[string]string{"version": "1"}
+		c.Put = append(c.Put, in)
+	}
+	apply(t, z, c)
+	s := z.Snapshot()
+	var a zone.Answer
+	for _, tt := range []struct {
+		typ  uint16
+		want int
+	}{{zone.TypeA, 40}, {zone.TypeTXT, 1}, {zone.TypeSRV, 100}} {
+		for range 2 { // the second time, what the first has seen is left over
+			s.Lookup(&zone.Question{Name: zonetest.Wire(t, "web.svc.test."), Type: tt.typ}, &a)
+			if len(a.Answer) != tt.want {
+				t.Errorf("type %d: %d records, want %d", tt.typ, len(a.Answer), tt.want)
+			}
+		}
+	}
+}
+
+func TestReadersSeeWholeChangesWhileTheZoneChurns(t *testing.T) {
+	z := newZone(t)
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			q := zone.Question{Name: zonetest.Wire(t, "web.svc.test."), Type: zone.TypeSRV}
+			var a zone.Answer
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				z.Snapshot().Lookup(&q, &a)
+				if n := len(a.Answer); n != 0 && n != 200 {
+					t.Errorf("%d members, want all 200 or none", n)
+					return
+				}
+			}
+		})
+	}
+	var all []zone.Instance
+	var ids []string
+	for i := range 200 {
+		all = append(all, up("web", fmt.Sprintf("h%d", i), at(fmt.Sprintf("10.0.%d.%d", i/100, i), tcp(80))))
+		ids = append(ids, all[i].ID)
+	}
+	for range 30 {
+		apply(t, z, put(all...))
+		apply(t, z, zone.Change{Drop: ids})
+	}
+	close(stop)
+	readers.Wait()
+}
+
+// Any name can be asked: nothing panics, and what is answered is well formed.
+func FuzzLookup(f *testing.F) {
+	z := newZone(f)
+	web := up("web", "w", at("10.0.0.1", tcp(80)), at("2001:db8::1", tcp(81)))
+	web.Tags, web.Meta = []string{"v1", "v2"}, map[string]string{"a": "b"}
+	apply(f, z, put(web, up("a.web", "x", at("10.0.0.2", tcp(80)))))
+	for _, n := range []string{"web.svc.test.", "_http._tcp.web.svc.test.", "v1.v2.tag.web.svc.test.", "w-2.web.svc.test.", "1.0.0.10.in-addr.arpa.", "1.ip6.arpa."} {
+		f.Add(zonetest.Wire(f, n), zone.TypeA)
+	}
+	f.Fuzz(func(t *testing.T, name []byte, qtype uint16) {
+		var a zone.Answer
+		z.Snapshot().Lookup(&zone.Question{Name: name, Type: qtype}, &a)
+		if (a.Code == zone.Success) != (len(a.Answer) > 0) || (a.Code == zone.NotZone) != (a.Apex == "") {
+			t.Fatalf("%q %d: code %d with %d records of %q", name, qtype, a.Code, len(a.Answer), a.Apex)
+		}
+		for i := range a.Answer {
+			zonetest.Line(t, name, &a.Answer[i])
+		}
+		for i := range a.Additional {
+			zonetest.Line(t, a.Additional[i].AppendOwner(nil, a.Apex), &a.Additional[i])
+		}
+	})
+}
