@@ -8,8 +8,8 @@ import (
 
 // Reverse zones (RFC 1035 §3.5, RFC 3596 §2.5).
 const (
-	arpa4 = "\x07in-addr\x04arpa\x00"
-	arpa6 = "\x03ip6\x04arpa\x00"
+	arpa4 Name = "\x07in-addr\x04arpa\x00"
+	arpa6 Name = "\x03ip6\x04arpa\x00"
 )
 
 // reverseZones are the private and local ranges that RFC 6303 §4 wants answered
@@ -32,8 +32,12 @@ var reverseZones = func() (zones []Name) {
 // reverse answers for an address. One that is in none of reverseZones is a zone
 // of its own while an instance has it, and not ours otherwise.
 func (s *Snapshot) reverse(q *Question, a *Answer, name Name) {
-	if !strings.HasSuffix(string(name), arpa4) && !strings.HasSuffix(string(name), arpa6) {
-		return
+	rel, is4 := below(name, arpa4)
+	if !is4 {
+		var is6 bool
+		if rel, is6 = below(name, arpa6); !is6 {
+			return
+		}
 	}
 	for _, z := range reverseZones {
 		if _, ok := below(name, z); ok {
@@ -41,7 +45,13 @@ func (s *Snapshot) reverse(q *Question, a *Answer, name Name) {
 			break
 		}
 	}
-	ip, full := reversed(string(name))
+	var ip netip.Addr
+	var full bool
+	if is4 {
+		ip, full = reversed4(rel)
+	} else {
+		ip, full = reversed6(rel)
+	}
 	var l list
 	if full {
 		l, _ = s.addrs.Get(ip)
@@ -94,13 +104,9 @@ func (s *Snapshot) pointers(q *Question, a *Answer, ip netip.Addr, l *list) {
 	})
 }
 
-// reversed reads an address from the labels before in-addr.arpa or ip6.arpa; full
-// is false when they are no complete address.
-func reversed(name string) (ip netip.Addr, full bool) {
-	if rel, ok := strings.CutSuffix(name, arpa4); ok {
-		return reversed4(rel)
-	}
-	rel := strings.TrimSuffix(name, arpa6)
+// reversed6 and reversed4 read an address from the labels before the end of a
+// reverse name; full is false when they are no complete address.
+func reversed6(rel string) (ip netip.Addr, full bool) {
 	var b [16]byte
 	if len(rel) != 64 {
 		return ip, false
@@ -156,13 +162,13 @@ func ReverseName(ip netip.Addr) Name {
 		for i := 3; i >= 0; i-- {
 			b = append(b, label(strconv.Itoa(int(a[i])))...)
 		}
-		return Name(string(b) + arpa4)
+		return Name(b) + arpa4
 	}
 	a := ip.As16()
 	for i := 15; i >= 0; i-- {
 		b = append(b, 1, "0123456789abcdef"[a[i]&15], 1, "0123456789abcdef"[a[i]>>4])
 	}
-	return Name(string(b) + arpa6)
+	return Name(b) + arpa6
 }
 
 // reverseSOA is made when it is asked for: there are too many reverse zones to

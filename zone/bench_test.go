@@ -1,0 +1,116 @@
+package zone_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+	"testing"
+
+	"github.com/rollcall-dns/rollcall/zone"
+	"github.com/rollcall-dns/rollcall/zone/zonetest"
+)
+
+// million is a zone of services of three, as self-registrations make them.
+func million(b *testing.B, n int) *zone.Zone {
+	b.Helper()
+	z, err := zone.New(zone.Options{Domains: []zone.Name{zone.MustParseName("svc.test")}, MaxInstances: n + 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	const page = 1000
+	for at := 0; at < n; at += page {
+		c := zone.Change{Source: "test"}
+		for i := at; i < min(at+page, n); i++ {
+			c.Put = append(c.Put, replica(i))
+		}
+		if r := z.Apply(c); len(r.Rejected) > 0 {
+			b.Fatal(r.Rejected[0].Err)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	b.Logf("%d instances: %d bytes each", n, (after.HeapAlloc-before.HeapAlloc)/uint64(n))
+	return z
+}
+
+func replica(i int) zone.Instance {
+	in := up(fmt.Sprintf("s%d", i/3), fmt.Sprintf("h%d", i),
+		at(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String(), named("http", 8080)))
+	in.Lease = zone.NewLease(1 << 60)
+	return in
+}
+
+// BenchmarkMillion looks up and changes instances among a million. Bytes for
+// each instance are in the log (-v).
+func BenchmarkMillion(b *testing.B) {
+	const n = 1_000_000
+	z := million(b, n)
+	from := netip.MustParseAddr("192.0.2.1")
+	lookup := func(b *testing.B, format string, typ uint16) {
+		names := make([][]byte, 1<<14)
+		for i := range names {
+			names[i] = zonetest.Wire(b, fmt.Sprintf(format, rand.IntN(n/3)))
+		}
+		var a zone.Answer
+		q := zone.Question{Type: typ}
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			s := z.Snapshot()
+			q.Name, q.Seed, q.View = names[i%len(names)], uint32(i), s.View(from)
+			if s.Lookup(&q, &a); len(a.Answer) != 3 {
+				b.Fatalf("%q: %d records", q.Name, len(a.Answer))
+			}
+		}
+	}
+	b.Run("lookup A", func(b *testing.B) { lookup(b, "s%d.svc.test.", zone.TypeA) })
+	b.Run("lookup SRV", func(b *testing.B) { lookup(b, "_http._tcp.s%d.svc.test.", zone.TypeSRV) })
+	b.Run("update one", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			in := replica(rand.IntN(n))
+			in.Weight = uint16(i + 1)
+			z.Apply(zone.Change{Source: "test", Put: []zone.Instance{in}})
+		}
+	})
+	b.Run("update 100 at once", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			c := zone.Change{Source: "test"}
+			for range 100 {
+				in := replica(rand.IntN(n))
+				in.Weight = uint16(i + 1)
+				c.Put = append(c.Put, in)
+			}
+			z.Apply(c)
+		}
+	})
+}
+
+// BenchmarkLargeService changes and asks for one member of 100,000.
+func BenchmarkLargeService(b *testing.B) {
+	z := newZone(b)
+	bigService(b, z, "web", 100_000)
+	b.Run("update one", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			j := rand.IntN(100_000)
+			in := up("web", fmt.Sprintf("h%d", j), on("red", netip.AddrFrom4([4]byte{10, byte(j >> 16), byte(j >> 8), byte(j)}).String(), named("http", 8080)))
+			in.Weight = uint16(i + 1)
+			z.Apply(zone.Change{Source: "test", Put: []zone.Instance{in}})
+		}
+	})
+	for _, max := range []int{0, 30} {
+		b.Run(fmt.Sprintf("lookup SRV cut at %d", max), func(b *testing.B) {
+			var a zone.Answer
+			q := zone.Question{Name: zonetest.Wire(b, "web.svc.test."), Type: zone.TypeSRV, Max: max}
+			b.ReportAllocs()
+			for b.Loop() {
+				q.Seed = rand.Uint32()
+				z.Snapshot().Lookup(&q, &a)
+			}
+		})
+	}
+}
