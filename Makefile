@@ -22,8 +22,10 @@ build: ## build bin/rollcall
 	$(BUILD) -o bin/rollcall ./cmd/rollcall
 
 image: build ## build the container image $(IMAGE)
-	DOCKER_BUILDKIT=0 docker build --quiet --tag $(IMAGE) \
-	  --build-arg VERSION=$(VERSION) --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" .
+	@mkdir -p bin/image/data
+	@cp bin/rollcall LICENSE bin/image/
+	docker build --quiet --tag $(IMAGE) --file Dockerfile \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) bin/image
 
 check: ## format, vet, staticcheck, tidy go.mod, import rules, known vulnerabilities
 	@test -z "$$(gofmt -l .)" || { echo 'gofmt these files:'; gofmt -l .; exit 1; }
