@@ -22,7 +22,7 @@ import (
 //	always TIME REGEXP COMMAND…      run COMMAND again and again: its output matches each time
 //	engine start|stop                an engine of the script's own, for which $DOCKER_HOST is set
 //
-// and the variables ID (unique, a label), IMAGE, DNS and HTTP (addresses of the
+// and the variables REPO, ID (unique, a label), IMAGE, DNS and HTTP (addresses of the
 // server), PORT (of DNS). What a script makes on the engine is removed at its end.
 func TestScripts(t *testing.T) {
 	bin, err := binaries()
@@ -49,11 +49,17 @@ func TestScripts(t *testing.T) {
 }
 
 func setUp(e *testscript.Env, bin string) error {
+	repo, err := filepath.Abs("..")
+	if err != nil {
+		return err
+	}
 	script := strings.TrimPrefix(filepath.Base(e.WorkDir), "script-")
 	id := runID + "-" + strings.ReplaceAll(script, "_", "-")
 	e.Vars = append(e.Vars,
 		"PATH="+bin+":"+os.Getenv("PATH")+":/usr/sbin:/sbin",
 		"DOCKER_HOST="+os.Getenv("DOCKER_HOST"),
+		"HOME="+os.Getenv("HOME"), // of Go's caches
+		"REPO="+repo,
 		"ID="+id,
 		"IMAGE="+image,
 		// a script that wants something else says so with a flag
