@@ -326,3 +326,19 @@ func TestNewNamesEachFault(t *testing.T) {
 		t.Error("a zone without a domain was made")
 	}
 }
+
+func TestNamesOfPortsAndTagsGoWithTheLastThatHasThem(t *testing.T) {
+	z := newZone(t)
+	in := up("web", "a", at("10.0.0.1", named("http", 80)))
+	in.Tags = []string{"v1"}
+	apply(t, z, put(in))
+	in.Tags, in.Endpoints = nil, []zone.Endpoint{at("10.0.0.1", zone.Port{Number: 53, Proto: zone.UDP})}
+	apply(t, z, put(in))
+	check(t, z, []ask{
+		{"port", "_http._tcp.web.svc.test. SRV", "NXDOMAIN"},
+		{"protocol", "_tcp.web.svc.test. A", "NXDOMAIN"},
+		{"new protocol", "_udp.web.svc.test. A", "NODATA"},
+		{"tag", "v1.tag.web.svc.test. A", "NXDOMAIN"},
+		{"parent of tags", "tag.web.svc.test. A", "NXDOMAIN"},
+	})
+}

@@ -127,3 +127,39 @@ func TestEndpointsWithOtherPortsHaveTargetsOfTheirOwn(t *testing.T) {
 			"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. 5 IN PTR w-2.web.svc.test."},
 	})
 }
+
+func TestPortsOfOtherEndpointsBringNoAdditionals(t *testing.T) {
+	z := newZone(t)
+	c := put(up("web", "w", at("192.0.2.1", named("http", 80)), at("192.0.2.2", named("admin", 81))),
+		up("web", "x", on("red", "172.18.0.2", named("http", 80)), at("192.0.2.3", named("admin", 81))))
+	c.Networks = []zone.Network{{Name: "red", Prefixes: prefixes("172.18.0.0/16")}}
+	apply(t, z, c)
+	check(t, z, []ask{
+		{"only the address with the port", "_admin._tcp.web.svc.test. SRV from 203.0.113.1",
+			"_admin._tcp.web.svc.test. 5 IN SRV 0 0 81 w-2.web.svc.test.; _admin._tcp.web.svc.test. 5 IN SRV 0 0 81 x.web.svc.test." +
+				" + w-2.web.svc.test. 5 IN A 192.0.2.2; x.web.svc.test. 5 IN A 192.0.2.3"},
+		{"an endpoint on the asker's network without the port decides nothing", "_admin._tcp.web.svc.test. SRV from 172.18.0.9",
+			"_admin._tcp.web.svc.test. 5 IN SRV 0 0 81 w-2.web.svc.test.; _admin._tcp.web.svc.test. 5 IN SRV 0 0 81 x.web.svc.test." +
+				" + w-2.web.svc.test. 5 IN A 192.0.2.2; x.web.svc.test. 5 IN A 192.0.2.3"},
+	})
+}
+
+func TestPrefixThatSeveralClaim(t *testing.T) {
+	z := newZone(t)
+	c := put(up("a", "a", on("red", "172.18.0.2")), up("b", "b", on("blue", "172.19.0.2")), up("c", "c", on("green", "172.20.0.2")))
+	c.Networks = []zone.Network{{Name: "green", Prefixes: prefixes("10.0.0.0/24")}}
+	c.Attach = []zone.Attachment{
+		{ID: "1", Prefixes: prefixes("10.0.0.0/24"), Networks: []string{"red"}},
+		{ID: "2", Prefixes: prefixes("10.0.0.0/24"), Networks: []string{"blue"}},
+	}
+	apply(t, z, c)
+	check(t, z, []ask{
+		{"first attachment", "a.svc.test. A from 10.0.0.9", "a.svc.test. 5 IN A 172.18.0.2"},
+		{"second attachment", "b.svc.test. A from 10.0.0.9", "b.svc.test. 5 IN A 172.19.0.2"},
+		{"an attachment goes before a network of the same prefix", "c.svc.test. A from 10.0.0.9", "NODATA"},
+	})
+	apply(t, z, zone.Change{Detach: []string{"1", "2"}})
+	if got, want := zonetest.Ask(t, z, "c.svc.test. A from 10.0.0.9"), "c.svc.test. 5 IN A 172.20.0.2"; got != want {
+		t.Errorf("without attachments: %s, want %s", got, want)
+	}
+}

@@ -74,3 +74,20 @@ func TestGetAllocatesNothing(t *testing.T) {
 		t.Errorf("Get allocates %v times", n)
 	}
 }
+
+func TestWithoutAnEditNothingIsChangedInPlace(t *testing.T) {
+	var m hamt.Map[int, int]
+	for i := range 100 {
+		m.Set(nil, i, i)
+	}
+	old := m
+	for i := range 100 {
+		m.Set(nil, i, -i)
+		m.Delete(nil, i/2)
+	}
+	for i := range 100 {
+		if v, ok := old.Get(i); !ok || v != i {
+			t.Fatalf("the copy has %d, %v under %d", v, ok, i)
+		}
+	}
+}
