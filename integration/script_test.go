@@ -67,6 +67,11 @@ func setUp(e *testscript.Env, bin string) error {
 		"ROLLCALL_HTTP=127.0.0.1:0",
 		"ROLLCALL_DOCKER=off",
 	)
+	for _, v := range os.Environ() {
+		if strings.HasPrefix(v, "GO") { // scripts that build do it as the tests were built
+			e.Vars = append(e.Vars, v)
+		}
+	}
 	e.Values[stateKey{}] = new(state)
 	e.Defer(func() { removeLabelled(id) })
 	return nil

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// maxConns bounds the HTTP connections: each service instance that renews its
+// lease may keep one open. More wait in the kernel's queue.
+const maxConns = 16_384
+
+// httpServer serves one handler on one socket, with limits on all that a client
+// could make last or grow.
+type httpServer struct {
+	listener net.Listener
+	server   http.Server
+}
+
+func listenHTTP(addr string, h http.Handler, log *slog.Logger) (*httpServer, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return &httpServer{
+		listener: &limitedListener{Listener: l, free: make(chan struct{}, maxConns)},
+		server: http.Server{
+			Handler:           h,
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       15 * time.Second,
+			WriteTimeout:      time.Minute, // a list of a million instances takes a while
+			IdleTimeout:       2 * time.Minute,
+			MaxHeaderBytes:    16 << 10,
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // of clients, which cannot be helped
+		},
+	}, nil
+}
+
+// run serves until ctx is done, then finishes the requests under way.
+func (s *httpServer) run(ctx context.Context) error {
+	// Requests outlive ctx: what was begun is finished.
+	s.server.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
+	stopped := make(chan struct{})
+	unhook := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		within, cancel := context.WithTimeout(context.Background(), stopTime/2)
+		defer cancel()
+		if s.server.Shutdown(within) != nil {
+			s.server.Close() // somebody does not read; the others have been answered
+		}
+	})
+	err := s.server.Serve(s.listener)
+	if unhook() {
+		return err // it was not told to stop
+	}
+	<-stopped
+	return nil
+}
+
+// close is for a server that was never run.
+func (s *httpServer) close() { s.listener.Close() }
+
+// limitedListener accepts no more connections while too many are open.
+type limitedListener struct {
+	net.Listener
+	free chan struct{} // holds one element for each open connection
+}
+
+func (l *limitedListener) Accept() (net.Conn, error) {
+	l.free <- struct{}{}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.free
+		return nil, err
+	}
+	return &limitedConn{Conn: c, release: sync.OnceFunc(func() { <-l.free })}, nil
+}
+
+type limitedConn struct {
+	net.Conn
+	release func()
+}
+
+func (c *limitedConn) Close() error {
+	defer c.release()
+	return c.Conn.Close()
+}
