@@ -31,6 +31,15 @@ func (s *steps) part(name string, d time.Duration, err error) part {
 	}}
 }
 
+func (s *steps) want(t *testing.T, names ...string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := cmp.Diff(names, s.list); d != "" {
+		t.Errorf("stopped (-want +got):\n%s", d)
+	}
+}
+
 func TestPartsStopInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -42,9 +51,7 @@ func TestPartsStopInOrder(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if d := cmp.Diff([]string{"http", "sources", "dns"}, s.list); d != "" {
-			t.Errorf("order (-want +got):\n%s", d)
-		}
+		s.want(t, "http", "sources", "dns")
 	})
 }
 
@@ -65,9 +72,7 @@ func TestPartThatReturnsEndsTheProgram(t *testing.T) {
 				if err == nil || err.Error() != tt.want {
 					t.Errorf("got error %v, want %q", err, tt.want)
 				}
-				if d := cmp.Diff([]string{"http"}, s.list); d != "" {
-					t.Errorf("stopped (-want +got):\n%s", d)
-				}
+				s.want(t, "http")
 			})
 		})
 	}
@@ -83,8 +88,6 @@ func TestPartThatHangsDoesNotHoldTheOthers(t *testing.T) {
 			t.Errorf("got error %v", err)
 		}
 		time.Sleep(2 * time.Minute)
-		if d := cmp.Diff([]string{"dns", "http"}, s.list); d != "" {
-			t.Errorf("stopped (-want +got):\n%s", d)
-		}
+		s.want(t, "dns", "http") // http was left behind
 	})
 }
