@@ -1,0 +1,234 @@
+package docker
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// The most that a zone takes of one instance; TestLimitsAreThoseOfTheZone holds
+// them against it.
+const (
+	maxEndpoints = 64
+	maxPorts     = 1024 // of all endpoints together
+)
+
+// port is one port of a container with what labels say of it.
+type port struct {
+	portKey
+	name string
+	tags []string // nil: those of the container
+}
+
+// split makes the instances of a container from one that has all but endpoints:
+// the ports with tags of their own are instances of their own.
+func (b *builder) split(base zone.Instance) ([]zone.Instance, error) {
+	var common []port
+	var instances []zone.Instance
+	ports := b.ports()
+	for _, p := range ports {
+		if p.tags == nil {
+			common = append(common, p)
+			continue
+		}
+		in := base
+		in.ID = fmt.Sprintf("%s:%d/%s", base.ID, p.number, p.proto)
+		in.Tags = p.tags
+		in.Host = b.portHost(base.Host, p.portKey)
+		in.Endpoints = b.endpoints([]port{p})
+		instances = append(instances, in)
+	}
+	if len(common) > 0 || len(ports) == 0 {
+		base.Endpoints = b.endpoints(common)
+		instances = append(instances, base)
+	}
+	if len(instances[0].Endpoints) == 0 {
+		return nil, b.unreachable()
+	}
+	for i := range instances {
+		if err := instances[i].Validate(); err != nil {
+			return nil, err
+		}
+	}
+	return instances, nil
+}
+
+func (b *builder) portHost(host string, k portKey) string {
+	if host == "" {
+		return ""
+	}
+	host += "-" + strconv.Itoa(int(k.number))
+	if k.proto != zone.TCP {
+		host += "-" + k.proto.String()
+	}
+	return validHost(host)
+}
+
+// ports are those exposed, published or declared, in order, but for ignored ones.
+func (b *builder) ports() (ports []port) {
+	for _, k := range b.set.withDeclared(b.c.exposed) {
+		n := strconv.Itoa(int(k.number))
+		yes, err := b.set.ignored(b.set.find("", n+"_ignore"), "port."+n+"/"+k.proto.String()+".ignore", "port."+n+".ignore")
+		if err != nil {
+			b.fault(err)
+		}
+		if !yes {
+			ports = append(ports, port{portKey: k, name: b.portName(k), tags: b.tags(b.set.port(k, "tags"))})
+		}
+	}
+	return ports
+}
+
+func (b *builder) portName(k portKey) string {
+	v := b.set.port(k, "name")
+	if !v.given() {
+		return ""
+	}
+	name := strings.ToLower(strings.TrimPrefix(v.text, "_"))
+	probe := zone.Endpoint{Addr: netip.IPv6Loopback(), Ports: []zone.Port{{Name: name, Number: 1}}}
+	if broken := rule(zone.Instance{Endpoints: []zone.Endpoint{probe}}); broken != "" {
+		b.fault(v.fault(broken))
+		return ""
+	}
+	return name
+}
+
+// endpoints says where some ports of the container are reached, and from where,
+// within the limits of the zone.
+func (b *builder) endpoints(ports []port) []zone.Endpoint {
+	eps := append(b.inside(ports), b.outside(ports)...)
+	if len(eps) > maxEndpoints {
+		b.fault(fmt.Errorf("it has %d addresses: only %d are used", len(eps), maxEndpoints))
+		eps = eps[:maxEndpoints]
+	}
+	total := 0
+	for _, e := range eps {
+		total += len(e.Ports)
+	}
+	if total <= maxPorts {
+		return eps
+	}
+	keep := min(len(ports)*maxPorts/total, len(ports)-1)
+	b.fault(fmt.Errorf("it has %d ports: only the lowest %d are used", len(ports), keep))
+	return b.endpoints(ports[:keep])
+}
+
+// inside are the endpoints on the container's own networks, and for one on the
+// host's network those of the host.
+func (b *builder) inside(ports []port) (eps []zone.Endpoint) {
+	list := make([]zone.Port, len(ports))
+	for i, p := range ports {
+		list[i] = zone.Port{Name: p.name, Number: p.number, Proto: p.proto}
+	}
+	if b.home().mode == "host" {
+		for _, a := range b.sc.advertise {
+			eps = append(eps, zone.Endpoint{Addr: a, Ports: list})
+		}
+		return eps
+	}
+	for _, s := range b.home().seats {
+		if !b.chosen(s) {
+			continue
+		}
+		for _, a := range s.addrs {
+			eps = append(eps, zone.Endpoint{Network: b.sc.nameOf(s), Addr: a, Ports: list})
+		}
+	}
+	return eps
+}
+
+// outside are the endpoints on the host at which ports are published.
+func (b *builder) outside(ports []port) (eps []zone.Endpoint) {
+	for _, p := range ports {
+		for _, at := range b.home().published[p.portKey] {
+			for _, a := range b.hostAddrs(at.addr) {
+				i := slices.IndexFunc(eps, func(e zone.Endpoint) bool { return e.Addr == a })
+				if i < 0 {
+					i = len(eps)
+					eps = append(eps, zone.Endpoint{Addr: a})
+				}
+				zp := zone.Port{Name: p.name, Number: at.port, Known: p.number, Proto: p.proto}
+				if !slices.Contains(eps[i].Ports, zp) {
+					eps[i].Ports = append(eps[i].Ports, zp)
+				}
+			}
+		}
+	}
+	slices.SortFunc(eps, func(x, y zone.Endpoint) int { return x.Addr.Compare(y.Addr) })
+	return eps
+}
+
+// hostAddrs are the addresses at which others reach what is published on one of
+// the host's: none for the loopback. The host itself reaches the container.
+func (b *builder) hostAddrs(on netip.Addr) []netip.Addr {
+	switch {
+	case on.IsLoopback():
+		return nil
+	case on.IsValid() && !on.IsUnspecified():
+		return []netip.Addr{on}
+	}
+	var addrs []netip.Addr
+	for _, a := range b.sc.advertise {
+		if !on.IsValid() || a.Is4() == on.Is4() {
+			addrs = append(addrs, a)
+		}
+	}
+	return addrs
+}
+
+// home is the container whose network this one uses: mostly itself.
+func (b *builder) home() *container {
+	if b.c.owner != nil {
+		return b.c.owner
+	}
+	return b.c
+}
+
+// chosen reports whether a network is among those that the container wishes to
+// be reached on.
+func (b *builder) chosen(s seat) bool {
+	v := b.set.find("network", "")
+	if !v.given() {
+		return true
+	}
+	for name := range strings.SplitSeq(v.text, ",") {
+		if name = strings.TrimSpace(name); name == s.network || name == b.sc.nameOf(s) || name == s.networkID {
+			return true
+		}
+	}
+	return false
+}
+
+// reachable finds the faults of a container's network that need no look at its
+// ports.
+func (b *builder) reachable() error {
+	if strings.HasPrefix(b.c.mode, "container:") {
+		if o := b.c.owner; o == nil {
+			return errors.New("it shares the network of a container that does not exist any more")
+		} else if !o.running {
+			return fmt.Errorf("it shares the network of %s, which is not running", o.name)
+		}
+	}
+	if v := b.set.find("network", ""); v.given() && !slices.ContainsFunc(b.home().seats, b.chosen) {
+		b.fault(v.fault("is not a network of this container"))
+	}
+	return nil
+}
+
+// unreachable says why a container has no endpoint.
+func (b *builder) unreachable() error {
+	switch h := b.home(); {
+	case h.mode == "none":
+		return errors.New("it has no network: its network mode is none")
+	case h.mode == "host":
+		return errors.New("it is on the host's network, and no address of the host is known: --advertise gives one")
+	case b.set.find("network", "").given():
+		return errors.New("it has no address on the network that its label names, and publishes no port for others")
+	}
+	return errors.New("it has no address")
+}
