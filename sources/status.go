@@ -1,0 +1,166 @@
+package sources
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// maxRejected bounds what is kept of the objects that were refused, for each
+// source.
+const maxRejected = 1000
+
+// relog is how long a source has to fail before a new reason is logged.
+const relog = time.Minute
+
+// Status says how one source is doing.
+type Status struct {
+	Name   string
+	Synced bool // it has reported its complete set at least once
+	Ready  bool // readiness does not wait for it
+	Runs   uint64
+	// Success is when a change of it was last applied, with a monotonic reading;
+	// zero means never. A source with nothing to report may be silent and well.
+	Success time.Time
+	// Err is why the source fails; nil when it does not. It is kept until the
+	// source has reported its complete set again.
+	Err       error
+	Instances int
+	// Rejected are the objects that are not in the zone, or not as they should
+	// be, by ID: what the zone refused, and what a Rejecter tells. At most 1,000
+	// of the former are kept; More says that there were others.
+	Rejected []zone.Rejection
+	More     bool
+}
+
+// A Rejecter is a source that knows of objects that never became instances.
+type Rejecter interface {
+	// Rejections is safe for concurrent use, and gives a list of the caller's own.
+	Rejections() []zone.Rejection
+}
+
+// health is what is known of a source while it runs.
+type health struct {
+	runs    uint64
+	synced  bool
+	success time.Time
+	err     error
+	logged  time.Time // when err, or one before it, was last logged
+
+	rejected map[string]refusal
+	more     bool
+	syncing  bool
+	sync     uint64 // counts the syncs that were begun
+	listed   int    // instances put in the sync under way
+}
+
+// refusal is a rejection, and the sync in which it was seen last.
+type refusal struct {
+	err  error
+	sync uint64
+}
+
+func (r *runner) status() Status {
+	r.mu.Lock()
+	s := Status{
+		Name: r.name, Synced: r.synced, Ready: r.settled.Load(), Runs: r.runs,
+		Success: r.success, Err: r.err, More: r.more,
+	}
+	for id, f := range r.rejected {
+		s.Rejected = append(s.Rejected, zone.Rejection{ID: id, Err: f.err})
+	}
+	r.mu.Unlock()
+	if own, ok := r.Source.(Rejecter); ok {
+		s.Rejected = append(s.Rejected, own.Rejections()...)
+	}
+	slices.SortStableFunc(s.Rejected, func(a, b zone.Rejection) int { return cmp.Compare(a.ID, b.ID) })
+	return s
+}
+
+// begin notes that a Run begins.
+func (r *runner) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.runs++
+	r.syncing = false
+}
+
+// sent notes a change that was applied.
+func (r *runner) sent(c *zone.Change, res *zone.Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.success = time.Now()
+	if c.Kind != zone.Delta && !r.syncing {
+		r.syncing, r.listed = true, 0
+		r.sync++
+	}
+	r.note(c, res)
+	r.listed += len(c.Put) - len(res.Rejected)
+	if c.Kind == zone.SyncEnd {
+		r.endSync()
+	}
+}
+
+// note keeps what was rejected, and forgets what is not any more.
+func (r *runner) note(c *zone.Change, res *zone.Result) {
+	if len(r.rejected) > 0 {
+		for i := range c.Put {
+			delete(r.rejected, c.Put[i].ID)
+		}
+	}
+	for _, rej := range res.Rejected {
+		if r.rejected == nil {
+			r.rejected = map[string]refusal{}
+		}
+		if _, known := r.rejected[rej.ID]; !known && len(r.rejected) >= maxRejected {
+			r.more = true
+			continue
+		}
+		r.rejected[rej.ID] = refusal{rej.Err, r.sync}
+	}
+	for _, id := range c.Drop {
+		delete(r.rejected, id)
+	}
+}
+
+// endSync forgets the rejections of objects that are gone, and logs the sync when
+// it is news.
+func (r *runner) endSync() {
+	r.syncing = false
+	for id, f := range r.rejected {
+		if f.sync != r.sync {
+			delete(r.rejected, id)
+		}
+	}
+	r.more = r.more && len(r.rejected) >= maxRejected
+	switch {
+	case r.err != nil:
+		r.log.Info("source recovered", "instances", r.listed, "rejected", len(r.rejected))
+	case !r.synced:
+		r.log.Info("source synced", "instances", r.listed, "rejected", len(r.rejected))
+	}
+	r.synced, r.err = true, nil
+}
+
+// failed notes why a Run has ended. A source that goes on failing is not logged
+// again, unless for another reason, and then at most once a minute.
+func (r *runner) failed(err error, retry time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	news := r.err == nil
+	other := !news && r.err.Error() != err.Error() && time.Since(r.logged) >= relog
+	r.err = err
+	level := slog.LevelDebug
+	if news || other {
+		r.logged = time.Now()
+		level = slog.LevelWarn
+		if r.Grace < 0 {
+			level = slog.LevelInfo // nobody counts on it
+		}
+	}
+	r.log.Log(context.Background(), level, "source failing; what it reported stays", "error", err, "retry", retry.Round(time.Millisecond))
+}
