@@ -127,7 +127,7 @@ func (s *settings) withDeclared(exposed []portKey) []portKey {
 		}
 	}
 	for key := range s.labels {
-		if number, what, _ := strings.Cut(key, "_"); what == "name" {
+		if number, what, _ := strings.Cut(key, "_"); what == "name" && !strings.Contains(number, "/") {
 			declare(number)
 		}
 	}
