@@ -30,13 +30,15 @@ func (c *container) sharing() (id string, ok bool) { return strings.CutPrefix(c.
 // inspected takes in what an inspection gave. An error is the engine's fault.
 func (r *run) inspected(id string, c *container, err error) error {
 	again := r.agenda.done(id)
+	delete(r.unread, id)
 	switch {
 	case errors.Is(err, errUnreadable):
-		if r.gone[id] {
+		if _, gone := r.gone[id]; gone {
 			r.forget(id)
 			err = nil
 		} else {
 			r.note(id, err)
+			r.unread[id] = struct{}{}
 		}
 	case errors.Is(err, errGone):
 		r.forget(id)
@@ -48,6 +50,8 @@ func (r *run) inspected(id string, c *container, err error) error {
 		if c.restarting {
 			r.note(id, fmt.Errorf("container %s: waits to be restarted by the engine", c.name))
 		}
+	case r.diedAfter(id, c.started): // this was looked up before
+		r.forget(id)
 	default:
 		r.report(c)
 	}
@@ -55,6 +59,21 @@ func (r *run) inspected(id string, c *container, err error) error {
 		delete(r.gone, id)
 	}
 	return r.seen(id, err)
+}
+
+// died drops a container that an event says has died. Looking first would take
+// long: engines emit the event with the container's lock held, and then tear its
+// network down. The times tell an event that was overtaken by a new start.
+func (r *run) died(id string, at time.Time) {
+	r.gone[id] = at
+	if rec := r.known[id]; rec != nil && r.diedAfter(id, rec.started) {
+		r.forget(id)
+	}
+}
+
+func (r *run) diedAfter(id string, started time.Time) bool {
+	at, ok := r.gone[id]
+	return ok && at.After(started)
 }
 
 // report puts what a running container comes to.

@@ -88,13 +88,15 @@ func (d *docker) inspect(ctx context.Context, id string) (*container, error) {
 }
 
 // inspectError tells the ways apart in which an inspection fails. A timeout is
-// the container's fault: engines hold a lock for each, and some are stuck.
+// the container's fault: engines hold a lock for each, and some are stuck. A
+// refused connection is not the end either: an engine that stops takes no new
+// ones, while it still tells of its containers' deaths.
 func inspectError(id string, err error) error {
 	switch {
 	//lint:ignore SA1019 its replacement would be one more direct dependency
 	case errdefs.IsNotFound(err):
 		return errGone
-	case errors.Is(err, context.Canceled), client.IsErrConnectionFailed(err),
+	case errors.Is(err, context.Canceled),
 		//lint:ignore SA1019 as above; "client version … is too old" comes as one
 		errdefs.IsInvalidParameter(err), errdefs.IsForbidden(err), errdefs.IsUnauthorized(err):
 		return fmt.Errorf("inspect container %s: %w", short(id), err)
@@ -169,6 +171,9 @@ func eventOf(m *events.Message) (event, bool) {
 		return event{}, false
 	}
 	e := event{container: m.Actor.ID}
+	if m.TimeNano != 0 {
+		e.at = time.Unix(0, m.TimeNano)
+	}
 	if m.Type != events.ContainerEventType || e.container == "" {
 		return event{}, false
 	}

@@ -37,7 +37,8 @@ var (
 type event struct {
 	container string // ID; "" when it concerns the networks as such
 	what      happening
-	signal    int // of killed
+	signal    int       // of killed
+	at        time.Time // by the engine's clock; zero when it does not say
 }
 
 // happening is what the order of events tells beyond "look again".

@@ -1,6 +1,9 @@
 package docker
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // hints holds what events have said and nobody has heeded yet: one entry for
 // each container, however many events it had, so that an engine can be read as
@@ -17,10 +20,11 @@ type hints struct {
 
 // hint is the sum of a container's events.
 type hint struct {
-	look    bool    // something has changed: inspect it
-	fresh   bool    // it has died or started: earlier signals do not count
-	gone    bool    // it has died, and not started since
-	signals signals // sent since then
+	look    bool      // something has changed: inspect it
+	fresh   bool      // it has died or started: earlier signals do not count
+	gone    bool      // it has died, and not started since
+	died    time.Time // when gone; zero: the engine did not say
+	signals signals   // sent since then
 }
 
 func newHints() *hints {
@@ -53,7 +57,7 @@ func (h hint) and(e event) hint {
 	case started:
 		h = hint{fresh: true}
 	case ended:
-		h = hint{fresh: true, gone: true}
+		h = hint{fresh: true, gone: true, died: e.at}
 	}
 	h.look = true
 	return h

@@ -28,10 +28,11 @@ type run struct {
 	tasks   chan task
 	results chan func() error
 
-	gone  map[string]bool // an event said so, and no inspection has yet
-	drain map[string]drain
-	out   zone.Change // to be sent
-	hurry bool        // an event is behind some of it
+	gone   map[string]time.Time // when they died, by an event that no inspection has confirmed
+	unread map[string]struct{}  // those whose inspection failed
+	drain  map[string]drain
+	out    zone.Change // to be sent
+	hurry  bool        // an event is behind some of it
 
 	scene    scene
 	networks []zone.Network
@@ -64,7 +65,7 @@ func (s *Source) run(ctx context.Context, sink sources.Sink) error {
 	r := &run{
 		Source: s, engine: eng, sink: sink, hints: newHints(), agenda: newAgenda(),
 		tasks: make(chan task), results: make(chan func() error),
-		gone: map[string]bool{}, drain: map[string]drain{},
+		gone: map[string]time.Time{}, drain: map[string]drain{}, unread: map[string]struct{}{},
 		next: time.NewTimer(time.Hour),
 	}
 	defer r.next.Stop()
@@ -140,6 +141,7 @@ func (r *run) follow(ctx context.Context, broken <-chan error) error {
 			r.agenda.add(keyList, true)
 		case now := <-tick.C:
 			r.endDrains(now)
+			r.readAgain()
 		case err = <-broken:
 			return errors.Join(err, r.lastWords(ctx))
 		case <-ctx.Done():
@@ -206,7 +208,7 @@ func (r *run) heed(ctx context.Context) error {
 			delete(r.gone, id)
 		}
 		if h.gone {
-			r.gone[id] = true
+			r.died(id, h.died)
 		}
 		if h.signals != 0 {
 			r.startDrain(id, h.signals)
@@ -228,13 +230,14 @@ func (r *run) lastWords(ctx context.Context) error {
 	order, byID, _ := r.hints.take()
 	for _, id := range order {
 		if byID[id].fresh {
-			r.gone[id] = byID[id].gone
+			delete(r.gone, id)
+		}
+		if byID[id].gone {
+			r.gone[id] = byID[id].died
 		}
 	}
-	for id, gone := range r.gone {
-		if gone {
-			r.forget(id)
-		}
+	for id := range r.gone {
+		r.forget(id)
 	}
 	return r.send(ctx, r.kind())
 }

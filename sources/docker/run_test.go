@@ -145,9 +145,11 @@ func TestVersionsOfTheAPI(t *testing.T) {
 			w.want("web-1:up")
 			f.die(one)
 			w.want("")
-			if f.clientTalks != v.client {
-				t.Errorf("the client speaks %s, want %s", f.clientTalks, v.client)
-			}
+			f.with(func() {
+				if f.clientTalks != v.client {
+					t.Errorf("the client speaks %s, want %s", f.clientTalks, v.client)
+				}
+			})
 		})
 	}
 }
@@ -230,6 +232,50 @@ func TestADeathThatCannotBeInspectedCounts(t *testing.T) {
 	w.keeps("web-1:up", 0)
 	f.die(one)
 	w.want("")
+
+	two := fakeID(2) // one that cannot be read at first
+	f.with(func() { f.broken[two] = 500 })
+	f.run(2)
+	w.until("it is rejected", func() bool { return len(w.source.Rejections()) == 1 })
+	f.with(func() { delete(f.broken, two) })
+	w.want("web-2:up")
+}
+
+func TestADeathIsNotLookedUpFirst(t *testing.T) {
+	f := newFake(t)
+	one := f.run(1)
+	w := newWorld(t, Options{Host: f.host()})
+	w.follow()
+	f.with(func() { f.stuck[one] = make(chan struct{}) }) // as while its network is torn down
+	f.die(one)
+	w.want("")
+	if len(w.source.Rejections()) > 0 {
+		t.Errorf("rejected: %v", w.source.Rejections())
+	}
+	f.with(func() { close(f.stuck[one]); delete(f.stuck, one) })
+	f.run(1)
+	w.want("web-1:up")
+}
+
+func TestADeathThatANewStartHasOvertakenIsNone(t *testing.T) {
+	f := newFake(t)
+	one := f.run(1)
+	w := newWorld(t, Options{Host: f.host()})
+	w.follow()
+	f.with(func() { f.containers[one].Started = time.Now().Add(time.Hour) })
+	f.emit("container", "rename", one)
+	inspections := func() (n int) {
+		f.with(func() { n = f.requests["/containers/"+one+"/json"] })
+		return n
+	}
+	w.until("it is looked at", func() bool { return inspections() == 2 })
+	before := w.zone.Snapshot().Serial()
+	f.emit("container", "die", one)
+	w.until("it is looked at again", func() bool { return inspections() == 3 })
+	w.keeps("web-1:up", 10*time.Millisecond)
+	if after := w.zone.Snapshot().Serial(); after != before {
+		t.Errorf("the serial went from %d to %d", before, after)
+	}
 }
 
 func TestAStuckContainerStopsNoOther(t *testing.T) {

@@ -86,14 +86,29 @@ func (r *run) seen(id string, err error) error {
 	return nil
 }
 
+// readAgain inspects those once more that could not be inspected: a few at a time,
+// because one that is stuck keeps an inspector busy until the timeout.
+func (r *run) readAgain() {
+	n := 0
+	for id := range r.unread {
+		if n++; n > inspectors/4 {
+			return
+		}
+		r.agenda.add(id, false)
+	}
+}
+
 // flush sends what is to be sent: at once, but for a sync, which goes in pages.
 func (r *run) flush(ctx context.Context) error {
 	if r.sync != nil && len(r.sync.left) == 0 {
 		return r.finish(ctx)
 	}
-	page := len(r.out.Put) + len(r.out.Attach)
-	if r.sync != nil && !r.hurry && len(r.out.Drop) == 0 && page < pageSize && len(r.agenda.routine) > 0 {
-		return nil
+	if r.sync != nil && !r.hurry && len(r.agenda.routine) > 0 {
+		page, removed := len(r.out.Put)+len(r.out.Attach), len(r.out.Drop)+len(r.out.Detach)
+		// A removal must not wait: what is put again behind it would go too.
+		if page < pageSize && removed == 0 {
+			return nil
+		}
 	}
 	return r.send(ctx, r.kind())
 }
@@ -111,6 +126,7 @@ func (r *run) kind() zone.Kind {
 // dropped by name. It is tried again soon.
 func (r *run) finish(ctx context.Context) error {
 	s := r.sync
+	r.log.Debug("looked at all containers", "containers", s.total, "unreadable", s.failed, "took", time.Since(s.begun))
 	if s.failed > 0 {
 		r.next.Reset(min(r.opt.Resync, time.Second<<min(r.failed, 10)))
 		r.failed++
@@ -119,11 +135,7 @@ func (r *run) finish(ctx context.Context) error {
 		return err
 	}
 	r.next.Reset(r.opt.Resync)
-	r.failed, r.sync = 0, nil
-	if !r.synced {
-		r.synced = true
-		r.log.Info("following the Docker engine", "containers", len(r.known), "took", time.Since(s.begun).Round(time.Millisecond))
-	}
+	r.failed, r.sync, r.synced = 0, nil, true
 	return r.send(ctx, zone.SyncEnd)
 }
 

@@ -25,7 +25,7 @@ type world struct {
 	mu   sync.Mutex // guards the fields below
 	runs uint64
 	sent []zone.Change
-	busy bool
+	at   []time.Time // when each was applied
 }
 
 func newWorld(t *testing.T, o Options) *world {
@@ -55,6 +55,7 @@ func (w *world) Send(ctx context.Context, c zone.Change) (zone.Result, error) {
 	c.Source, c.Run = "docker", w.runs
 	w.sent = append(w.sent, c)
 	res := w.zone.Apply(c)
+	w.at = append(w.at, time.Now())
 	if len(res.Rejected) > 0 {
 		w.t.Errorf("the zone rejects %v", res.Rejected)
 	}
@@ -100,6 +101,22 @@ func (w *world) changes() []zone.Change {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.sent)
+}
+
+// appliedAt says when what was last put or dropped was so, by "+ID" and "-ID".
+func (w *world) appliedAt() map[string]time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m := map[string]time.Time{}
+	for i, c := range w.sent {
+		for _, in := range c.Put {
+			m["+"+in.ID] = w.at[i]
+		}
+		for _, id := range c.Drop {
+			m["-"+id] = w.at[i]
+		}
+	}
+	return m
 }
 
 // names are the instances as "service state", in order, with one space between.
