@@ -1,0 +1,159 @@
+package lease
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// The table against a map of deadlines, over random operations and days.
+func TestTableIsAMapOfDeadlines(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		c := new(clock)
+		c.pass(time.Duration(r.Int64N(int64(time.Hour))))
+		tab := NewTable(c.now)
+		type lease struct{ deadline, period int64 }
+		model := map[string]lease{}
+		for step := range 3000 {
+			id := fmt.Sprint(r.IntN(50))
+			switch r.IntN(6) {
+			case 0, 1:
+				period := time.Duration(r.Int64N(1 << (20 + r.IntN(27))))
+				_, known := model[id]
+				if _, created := tab.Grant(id, period); created == known {
+					t.Fatalf("seed %d step %d: Grant %s created %v, known %v", seed, step, id, created, known)
+				}
+				model[id] = lease{c.now() + int64(period), int64(period)}
+			case 2:
+				l, known := model[id]
+				alive := known && l.deadline > c.now()
+				if got := tab.Renew(id); got != alive {
+					t.Fatalf("seed %d step %d: Renew %s: %v, want %v", seed, step, id, got, alive)
+				}
+				if alive {
+					model[id] = lease{c.now() + l.period, l.period}
+				}
+			case 3:
+				_, known := model[id]
+				if got := tab.Release(id); got != known {
+					t.Fatalf("seed %d step %d: Release %s: %v, want %v", seed, step, id, got, known)
+				}
+				delete(model, id)
+			case 4:
+				c.pass(time.Duration(r.Int64N(1 << (20 + r.IntN(27)))))
+			case 5:
+				for _, id := range tab.Expire(1 + r.IntN(60)) {
+					if l, known := model[id]; !known || l.deadline > c.now() {
+						t.Fatalf("seed %d step %d: %s expired, known %v", seed, step, id, known)
+					}
+					delete(model, id)
+				}
+			}
+			if tab.Len() != len(model) {
+				t.Fatalf("seed %d step %d: %d leases, want %d", seed, step, tab.Len(), len(model))
+			}
+		}
+		c.pass(200 * time.Hour)
+		for tab.Len() > 0 {
+			if at, ok := tab.Next(); !ok || at > c.now() {
+				t.Fatalf("seed %d: %d leases left, Next says %v, %v", seed, tab.Len(), at, ok)
+			}
+			for _, id := range tab.Expire(7) {
+				delete(model, id)
+			}
+		}
+		if len(model) > 0 {
+			t.Fatalf("seed %d: leases %v never expired", seed, model)
+		}
+	}
+}
+
+func TestReleasedLeasesLeaveNothingBehind(t *testing.T) {
+	c := new(clock)
+	tab := NewTable(c.now)
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	tab.Grant("warm", time.Hour)
+	before := heap()
+	for i := range 200_000 {
+		tab.Grant(fmt.Sprint(i), 24*time.Hour)
+		tab.Release(fmt.Sprint(i))
+	}
+	if grown := int64(heap()) - int64(before); grown > 2<<20 {
+		t.Errorf("200,000 leases that are gone hold %d octets", grown)
+	}
+	if tab.Len() != 1 {
+		t.Errorf("%d leases, want 1", tab.Len())
+	}
+}
+
+func names(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("service-%d/instance-%d", i%1000, i)
+	}
+	return ids
+}
+
+func BenchmarkRenew(b *testing.B) {
+	for _, n := range []int{1000, 1_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			began := time.Now()
+			tab := NewTable(func() int64 { return int64(time.Since(began)) })
+			ids := names(n)
+			for _, id := range ids {
+				tab.Grant(id, time.Hour)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for i := rand.IntN(n); pb.Next(); i = (i + 7919) % n {
+					if !tab.Renew(ids[i]) {
+						b.Error("not renewed")
+					}
+				}
+			})
+		})
+	}
+}
+
+// A million leases of 30 s, each renewed every 10 s: what the owner does in one
+// second, and what they hold in memory.
+func BenchmarkMillionLeases(b *testing.B) {
+	const n = 1_000_000
+	c := new(clock)
+	ids := names(n)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	tab := NewTable(c.now)
+	for _, id := range ids {
+		tab.Grant(id, 30*time.Second)
+		c.pass(10 * time.Microsecond)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	b.ResetTimer()
+	for i := range b.N {
+		for _, id := range ids[i%10*n/10 : (i%10+1)*n/10] {
+			tab.Renew(id)
+		}
+		b.StartTimer()
+		for range 100 {
+			c.pass(10 * time.Millisecond)
+			if gone := tab.Expire(n); len(gone) > 0 {
+				b.Fatalf("%d expired", len(gone))
+			}
+		}
+		b.StopTimer()
+	}
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/lease")
+	runtime.KeepAlive(tab)
+}

@@ -1,0 +1,179 @@
+package lease
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// shards is how many parts a Table has, each with a lock of its own, so that
+// renewals seldom meet.
+const shards = 64
+
+// Table holds leases by ID. One goroutine at a time, its owner, calls Grant,
+// Release, Next and Expire; Renew, Get and Len are safe for concurrent use with
+// these and each other. Make it with NewTable.
+type Table struct {
+	now    func() int64
+	seed   maphash.Seed
+	shards [shards]shard
+	n      atomic.Int64
+	wheel  wheel // the owner's
+}
+
+type shard struct {
+	mu sync.RWMutex // guards the map; only the owner changes it
+	m  map[string]*entry
+	_  [32]byte // keeps the locks on cache lines of their own
+}
+
+// entry is one lease.
+type entry struct {
+	id     string
+	lease  zone.Lease
+	period atomic.Int64
+	// dead is set before an entry is removed, and seen after it was renewed: of a
+	// removal and a renewal at the same time at least one sees the other.
+	dead atomic.Bool
+
+	next, prev *entry // in a slot of the wheel
+}
+
+// NewTable gives an empty table that runs on the monotonic clock now, in
+// nanoseconds: the same that is given to lookups in the zone. It must not go back.
+func NewTable(now func() int64) *Table {
+	t := &Table{now: now, seed: maphash.MakeSeed(), wheel: wheel{base: now()}}
+	for i := range t.shards {
+		t.shards[i].m = map[string]*entry{}
+	}
+	return t
+}
+
+func (t *Table) shard(id string) *shard {
+	return &t.shards[maphash.String(t.seed, id)%shards]
+}
+
+func (t *Table) find(id string) *entry {
+	s := t.shard(id)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.m[id]
+}
+
+// Grant begins a lease that ends after period, which is at least 0, and reports
+// whether there was none before. One that is known, even if it has just ended,
+// keeps its *zone.Lease, and runs from now on with the new period.
+func (t *Table) Grant(id string, period time.Duration) (l *zone.Lease, created bool) {
+	e := t.find(id)
+	if created = e == nil; created {
+		e = &entry{id: id}
+		s := t.shard(id)
+		s.mu.Lock()
+		s.m[id] = e
+		s.mu.Unlock()
+		t.n.Add(1)
+	}
+	// In this order: a renewal that has seen the old period looks again.
+	e.period.Store(int64(period))
+	e.lease.Extend(t.now() + int64(period))
+	t.wheel.refile(e)
+	return &e.lease, created
+}
+
+// Renew makes a lease last its period from now on. It reports false when there is
+// no such lease, or it has ended: it is then not renewed, whoever holds it has to
+// ask for another.
+func (t *Table) Renew(id string) bool {
+	e := t.find(id)
+	if e == nil {
+		return false
+	}
+	now := t.now()
+	if e.lease.Deadline() <= now {
+		return false
+	}
+	for {
+		period := e.period.Load()
+		e.lease.Extend(now + period)
+		if e.period.Load() == period {
+			return !e.dead.Load()
+		}
+	}
+}
+
+// Release ends a lease at once. It reports false when there is none.
+func (t *Table) Release(id string) bool {
+	e := t.find(id)
+	if e == nil {
+		return false
+	}
+	e.dead.Store(true)
+	e.unlink()
+	t.forget(e)
+	return true
+}
+
+func (t *Table) forget(e *entry) {
+	s := t.shard(e.id)
+	s.mu.Lock()
+	delete(s.m, e.id)
+	s.mu.Unlock()
+	t.n.Add(-1)
+}
+
+// Get gives a lease's period, and what is left of it: 0 or less when it has
+// ended and was not yet removed.
+func (t *Table) Get(id string) (period, left time.Duration, ok bool) {
+	e := t.find(id)
+	if e == nil {
+		return 0, 0, false
+	}
+	return time.Duration(e.period.Load()), time.Duration(e.lease.Deadline() - t.now()), true
+}
+
+// Len counts the leases.
+func (t *Table) Len() int { return int(t.n.Load()) }
+
+// Next is the time at which Expire should be called next, of the clock given to
+// NewTable; ok is false when there is nothing to wait for. It is never more than
+// 10 ms after the end of a lease. Renewals may make it too early.
+func (t *Table) Next() (at int64, ok bool) { return t.wheel.next() }
+
+// Expire removes leases that have ended, at most max of them, and gives their IDs
+// in the order in which they ended, as far as 10 ms tell. None of them has been
+// renewed since, nor can be.
+func (t *Table) Expire(max int) []string {
+	now := t.now()
+	t.wheel.advance(now)
+	var ids []string
+	for len(ids) < max {
+		e := t.wheel.pop()
+		if e == nil {
+			break
+		}
+		if !e.end(now) {
+			t.wheel.refile(e)
+			continue
+		}
+		t.forget(e)
+		ids = append(ids, e.id)
+	}
+	return ids
+}
+
+// end makes sure that a lease that has ended cannot be renewed, and reports
+// false when it was renewed before.
+func (e *entry) end(now int64) bool {
+	if e.lease.Deadline() > now {
+		return false
+	}
+	e.dead.Store(true)
+	if e.lease.Deadline() > now {
+		e.dead.Store(false)
+		return false
+	}
+	return true
+}

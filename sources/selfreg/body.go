@@ -1,0 +1,221 @@
+package selfreg
+
+import (
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// The bounds of a registration. Those that the zone has as well are here so that
+// no time is spent on what is too much.
+const (
+	maxBody      = 64 << 10
+	maxID        = 128
+	maxAddresses = 64
+	maxPorts     = 1024 // of all addresses together
+	maxTags      = 64
+	minLease     = time.Second
+	maxLease     = 24 * time.Hour
+	defaultLease = 30 * time.Second
+	maxTTL       = 24 * time.Hour
+)
+
+var errTooLarge = errors.New("the body is larger than 64 KiB")
+
+// body is what a service tells of itself.
+type body struct {
+	in        zone.Instance // but for what the path says
+	addresses []netip.Addr
+	ports     []zone.Port
+	period    time.Duration
+}
+
+// parseBody reads a registration. What is wrong in itself is in the faults; what
+// the zone does not take is found by Instance.Validate.
+func parseBody(data []byte, f *faults) body {
+	b := body{period: defaultLease, in: zone.Instance{State: zone.Up}}
+	v, err := readJSON(data)
+	if err != nil {
+		f.add("", err.Error())
+		return b
+	}
+	f.object("", v, map[string]setter{
+		"addresses": func(path string, v any) {
+			f.list(path, v, "addresses", maxAddresses, func(path string, v any) { b.addresses = append(b.addresses, f.address(path, v)) })
+		},
+		"ports": func(path string, v any) {
+			f.list(path, v, "ports", maxPorts, func(path string, v any) { b.ports = append(b.ports, f.port(path, v)) })
+		},
+		"lease":    f.duration(&b.period, minLease, maxLease, time.Nanosecond, "must be a duration such as 30s, from 1s to 24h"),
+		"ttl":      f.duration(&b.in.TTL, time.Second, maxTTL, time.Second, "must be a duration in whole seconds such as 5s, from 1s to 24h"),
+		"priority": f.number(&b.in.Priority, 0),
+		"weight":   f.number(&b.in.Weight, 0),
+		"tags": func(path string, v any) {
+			f.list(path, v, "strings", maxTags, func(path string, v any) {
+				b.in.Tags = append(b.in.Tags, "")
+				f.text(&b.in.Tags[len(b.in.Tags)-1])(path, v)
+			})
+		},
+		"meta":  func(path string, v any) { b.in.Meta = f.meta(path, v) },
+		"state": f.state(&b.in.State),
+		"host":  f.text(&b.in.Host),
+	})
+	return b
+}
+
+// parseState reads {"state": "…"}.
+func parseState(data []byte, f *faults) zone.State {
+	state, given := zone.Up, false
+	v, err := readJSON(data)
+	if err != nil {
+		f.add("", err.Error())
+		return state
+	}
+	f.object("", v, map[string]setter{"state": func(path string, v any) {
+		given = true
+		f.state(&state)(path, v)
+	}})
+	if !given {
+		f.add("state", "must be given: starting, up, draining or down")
+	}
+	return state
+}
+
+// address keeps its place in the list also when it is wrong, so that faults that
+// are found later have the right number.
+func (f *faults) address(path string, v any) netip.Addr {
+	s, ok := v.(string)
+	a, err := netip.ParseAddr(s)
+	if !ok || err != nil {
+		f.add(path, "must be an IPv4 or IPv6 address")
+	}
+	return a
+}
+
+func (f *faults) port(path string, v any) zone.Port {
+	var p zone.Port
+	given := false
+	f.object(path, v, map[string]setter{
+		"name": f.text(&p.Name),
+		"number": func(path string, v any) {
+			given = true
+			f.number(&p.Number, 1)(path, v)
+		},
+		"protocol": func(path string, v any) {
+			s, isText := v.(string)
+			proto, ok := zone.ParseProto(s)
+			if !ok || !isText {
+				f.add(path, "must be tcp, udp or sctp")
+			}
+			p.Proto = proto
+		},
+	})
+	if !given {
+		f.add(path+".number", "must be given: a whole number from 1 to 65535")
+	}
+	return p
+}
+
+func (f *faults) meta(path string, v any) map[string]string {
+	o, ok := v.(object)
+	if !ok {
+		f.add(path, "must be an object of strings")
+		return nil
+	}
+	m := make(map[string]string, len(o))
+	for _, e := range o {
+		p := below(path, e.key)
+		if _, twice := m[e.key]; twice {
+			f.add(p, "must not be given twice")
+		}
+		var s string
+		f.text(&s)(p, e.value)
+		m[e.key] = s
+	}
+	return m
+}
+
+func (f *faults) duration(into *time.Duration, least, most, unit time.Duration, rule string) setter {
+	return func(path string, v any) {
+		s, _ := v.(string)
+		d, err := time.ParseDuration(s)
+		if err != nil || d < least || d > most || d%unit != 0 {
+			f.add(path, rule)
+			return
+		}
+		*into = d
+	}
+}
+
+func (f *faults) state(into *zone.State) setter {
+	return func(path string, v any) {
+		s, _ := v.(string)
+		state, ok := zone.ParseState(s)
+		if !ok {
+			f.add(path, "must be starting, up, draining or down")
+			return
+		}
+		*into = state
+	}
+}
+
+// idOf is the ID that a registration has in the zone. Services have no case.
+func idOf(service, id string) string { return strings.ToLower(service) + "/" + id }
+
+// splitID takes the service off an ID. Services have no slash.
+func splitID(key string) (service, id string) {
+	service, id, _ = strings.Cut(key, "/")
+	return service, id
+}
+
+// wireBody is a registration as the journal keeps it: a body that parseBody reads.
+type wireBody struct {
+	Addresses []netip.Addr      `json:"addresses"`
+	Ports     []wirePort        `json:"ports,omitempty"`
+	Lease     string            `json:"lease"`
+	TTL       string            `json:"ttl,omitempty"`
+	Priority  uint16            `json:"priority,omitempty"`
+	Weight    uint16            `json:"weight,omitempty"`
+	Tags      []string          `json:"tags,omitempty"`
+	Meta      map[string]string `json:"meta,omitempty"`
+	State     string            `json:"state"`
+	Host      string            `json:"host,omitempty"`
+}
+
+type wirePort struct {
+	Name     string `json:"name,omitempty"`
+	Number   uint16 `json:"number"`
+	Protocol string `json:"protocol"`
+}
+
+func wirePorts(ports []zone.Port) []wirePort {
+	out := make([]wirePort, len(ports))
+	for i, p := range ports {
+		out[i] = wirePort{p.Name, p.Number, p.Proto.String()}
+	}
+	return out
+}
+
+// encode writes a registration for the journal.
+func encode(r *registration) []byte {
+	w := wireBody{
+		Ports: wirePorts(r.in.Endpoints[0].Ports), Lease: r.period.String(),
+		Priority: r.in.Priority, Weight: r.in.Weight, Tags: r.in.Tags, Meta: r.in.Meta,
+		State: r.in.State.String(), Host: r.in.Host,
+	}
+	if r.in.TTL > 0 {
+		w.TTL = r.in.TTL.String()
+	}
+	for _, e := range r.in.Endpoints {
+		w.Addresses = append(w.Addresses, e.Addr)
+	}
+	data, err := json.Marshal(w)
+	if err != nil {
+		panic("selfreg: a registration cannot be written: " + err.Error()) // there is nothing in it that can fail
+	}
+	return data
+}

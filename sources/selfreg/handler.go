@@ -1,0 +1,201 @@
+package selfreg
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-dns/rollcall/sources"
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// Health is what the interface tells of the program around it. Functions that are
+// nil tell nothing.
+type Health struct {
+	// Waiting names what the server waits for before it can answer: not ready
+	// while there is any. It is usually the method of the Supervisor.
+	Waiting func() []string
+	// Status is that of all sources, likewise.
+	Status func() []sources.Status
+}
+
+// api serves the HTTP interface.
+type api struct {
+	*Source
+	health Health
+}
+
+// Handler serves the HTTP interface of this source and of all others.
+func (s *Source) Handler(h Health) http.Handler {
+	if h.Waiting == nil {
+		h.Waiting = func() []string { return nil }
+	}
+	if h.Status == nil {
+		h.Status = func() []sources.Status { return nil }
+	}
+	a := &api{s, h}
+	mux := http.NewServeMux()
+	mux.Handle("/{$}", methods{})
+	mux.Handle("/healthz", methods{http.MethodGet: a.getHealth})
+	mux.Handle("/readyz", methods{http.MethodGet: a.getReady})
+	mux.Handle("/v1/services", methods{http.MethodGet: a.listAll})
+	mux.Handle("/v1/services/{service}", methods{http.MethodGet: a.listService})
+	const instance = "/v1/services/{service}/instances/{id}"
+	mux.Handle(instance, methods{http.MethodGet: a.getInstance, http.MethodPut: a.putInstance, http.MethodDelete: a.deleteInstance})
+	mux.Handle(instance+"/heartbeat", methods{http.MethodPut: a.putHeartbeat})
+	mux.Handle(instance+"/state", methods{http.MethodPut: a.putState})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		newProblem(http.StatusNotFound, "there is nothing at this path").write(w)
+	})
+	return mux
+}
+
+// methods are the handlers of one path. GET also answers HEAD.
+type methods map[string]func(http.ResponseWriter, *http.Request) *problem
+
+func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	h, ok := m[method]
+	if !ok {
+		m.refuse(w, r.Method)
+		return
+	}
+	if p := h(w, r); p != nil {
+		p.write(w)
+	}
+}
+
+func (m methods) refuse(w http.ResponseWriter, method string) {
+	if len(m) == 0 {
+		newProblem(http.StatusNotFound, "there is nothing at this path").write(w)
+		return
+	}
+	allow := slices.Collect(maps.Keys(m))
+	if m[http.MethodGet] != nil {
+		allow = append(allow, http.MethodHead)
+	}
+	slices.Sort(allow)
+	w.Header().Set("Allow", strings.Join(allow, ", "))
+	newProblem(http.StatusMethodNotAllowed, "allowed here: "+strings.Join(allow, ", ")).write(w)
+}
+
+// key is the instance that a request is about.
+func key(r *http.Request) (service, id string) { return r.PathValue("service"), r.PathValue("id") }
+
+func (a *api) putInstance(w http.ResponseWriter, r *http.Request) *problem {
+	data, err := readBody(r)
+	if err != nil {
+		return bodyProblem(err)
+	}
+	service, id := key(r)
+	var f faults
+	b := parseBody(data, &f)
+	in := a.registrationOf(service, id, b, senderOf(r), &f)
+	if len(f) > 0 {
+		return badRequest(f)
+	}
+	o := a.do(r.Context(), in.ID, register(in, b.period))
+	if o.err != nil {
+		return problemOf(o.err)
+	}
+	snap := a.opt.Zone.Snapshot()
+	k := zone.Key{Source: Name, ID: in.ID}
+	if now, ok := snap.Instance(k); ok {
+		in = *now // else it was removed again meanwhile
+	}
+	status := http.StatusOK
+	if o.created {
+		status = http.StatusCreated
+	}
+	writeJSON(w, status, a.viewOf(snap, k, &in))
+	return nil
+}
+
+func (a *api) putHeartbeat(w http.ResponseWriter, r *http.Request) *problem {
+	if !a.leases.Renew(idOf(key(r))) {
+		return problemOf(errUnknown)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (a *api) putState(w http.ResponseWriter, r *http.Request) *problem {
+	data, err := readBody(r)
+	if err != nil {
+		return bodyProblem(err)
+	}
+	var f faults
+	state := parseState(data, &f)
+	if len(f) > 0 {
+		return badRequest(f)
+	}
+	return a.change(w, r, setState(state))
+}
+
+func (a *api) deleteInstance(w http.ResponseWriter, r *http.Request) *problem {
+	return a.change(w, r, remove)
+}
+
+func (a *api) change(w http.ResponseWriter, r *http.Request, next func(*registration) *registration) *problem {
+	if o := a.do(r.Context(), idOf(key(r)), next); o.err != nil {
+		return problemOf(o.err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (a *api) getHealth(w http.ResponseWriter, r *http.Request) *problem {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write([]byte("ok\n"))
+	return nil
+}
+
+func (a *api) getReady(w http.ResponseWriter, r *http.Request) *problem {
+	if waiting := a.health.Waiting(); len(waiting) > 0 {
+		p := unavailable("waiting for "+strings.Join(waiting, ", "), 1)
+		p.Waiting = waiting
+		return p
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write([]byte("ready\n"))
+	return nil
+}
+
+// readBody reads up to maxBody octets, whatever the content type says: what curl
+// sends with -d is good enough.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxBody {
+		return nil, errTooLarge
+	}
+	return readAll(r.Body)
+}
+
+func bodyProblem(err error) *problem {
+	if errors.Is(err, errTooLarge) {
+		return problemOf(err)
+	}
+	return newProblem(http.StatusBadRequest, "the body ended early: "+err.Error())
+}
+
+// senderOf is the address that a request came from. It is not valid when a test
+// has made the request up.
+func senderOf(r *http.Request) netip.Addr {
+	ap, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return ap.Addr().Unmap()
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.Encode(v) // who does not read it has gone
+}

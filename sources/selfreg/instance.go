@@ -1,0 +1,107 @@
+package selfreg
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// registrationOf makes an instance of what a service told, and of where it asked
+// from. All that is wrong is in the faults.
+func (s *Source) registrationOf(service, id string, b body, sender netip.Addr, f *faults) zone.Instance {
+	in := b.in
+	in.ID, in.Service = idOf(service, id), strings.ToLower(service)
+	if id == "" || len(id) > maxID || strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
+		f.add("id", "must be 1 to 128 printable ASCII characters, without spaces")
+	}
+	if in.Host == "" {
+		in.Host = hostOf(id)
+	}
+	in.Reason = reasonOf(in.State)
+	addrs := b.addresses
+	if len(addrs) == 0 {
+		addrs = []netip.Addr{s.senderAddr(sender, f)}
+	}
+	for _, a := range addrs {
+		in.Endpoints = append(in.Endpoints, zone.Endpoint{Addr: a.Unmap(), Ports: b.ports})
+	}
+	f.ofInstance(&in)
+	return in
+}
+
+// senderAddr is the address of a service that gave none.
+func (s *Source) senderAddr(sender netip.Addr, f *faults) netip.Addr {
+	if sender.IsLoopback() {
+		return s.advertised(sender, f)
+	}
+	if !sender.IsValid() || sender.Zone() != "" {
+		f.add("addresses", "must be given: the request came from "+sender.String()+", at which others cannot reach the service")
+	}
+	return sender
+}
+
+// advertised is the address of this host, of the sender's family if there is one.
+func (s *Source) advertised(sender netip.Addr, f *faults) netip.Addr {
+	for _, a := range s.opt.Advertise {
+		if a.Is4() == sender.Is4() {
+			return a
+		}
+	}
+	if len(s.opt.Advertise) > 0 {
+		return s.opt.Advertise[0]
+	}
+	f.add("addresses", "must be given: the request came from this host, which does not know its own address")
+	return sender
+}
+
+// hostOf makes a host label of an ID, or gives "" when the zone shall make one.
+func hostOf(id string) string {
+	b := []byte(strings.ToLower(id))
+	for i, c := range b {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			b[i] = '-'
+		}
+	}
+	host := strings.Trim(string(b), "-_")
+	if len(host) > 63 || host == zone.TagLabel {
+		return ""
+	}
+	return host
+}
+
+// ofInstance adds what the zone would refuse, under the names that clients know.
+func (f *faults) ofInstance(in *zone.Instance) {
+	err := in.Validate()
+	list := []error{err}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		list = many.Unwrap()
+	}
+	for _, err := range list {
+		if fe := new(zone.FieldError); errors.As(err, &fe) {
+			reason := fe.Reason
+			if fe.Field == "Ports" {
+				reason += ", counted once for each address"
+			}
+			f.add(fieldOf(fe.Field), reason)
+		}
+	}
+}
+
+// fieldOf gives a field of zone.Instance its name in the body: the addresses of a
+// service have the same ports, so "Endpoints[2].Ports[1].Proto" is "ports[1].protocol".
+func fieldOf(field string) string {
+	head, rest, nested := strings.Cut(field, "].")
+	switch {
+	case strings.HasPrefix(field, "Meta"):
+		return "meta" + strings.TrimPrefix(field, "Meta")
+	case nested && rest == "Addr":
+		return strings.Replace(head, "Endpoints", "addresses", 1) + "]"
+	case nested:
+		return strings.Replace(strings.ToLower(rest), ".proto", ".protocol", 1)
+	case field == "Endpoints":
+		return "addresses"
+	}
+	return strings.ToLower(field)
+}

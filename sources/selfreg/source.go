@@ -1,0 +1,192 @@
+package selfreg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/sources"
+	"github.com/rollcall-dns/rollcall/sources/lease"
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// Name is that of the source, in zone keys and listings.
+const Name = "selfreg"
+
+// maxPage is how many instances a change holds at most, so that others need not
+// wait long for their turn in the zone.
+const maxPage = 1000
+
+// Options configure a Source.
+type Options struct {
+	Zone *zone.Zone // that is read: what the sink leads to
+	// Now is the monotonic clock, in nanoseconds, that is also given to lookups.
+	Now func() int64
+	// Advertise are the addresses of this host, at most one of each family. Who
+	// registers from loopback without an address gets that of its family, or else
+	// the other.
+	Advertise []netip.Addr
+	// DataDir is where registrations outlive the process; "" means nowhere. No
+	// other process may use it at the same time.
+	DataDir string
+	// Logger is told which leases have ended, and what is wrong with DataDir. Nil
+	// means slog.Default.
+	Logger *slog.Logger
+}
+
+// Source is the services that registered themselves: a sources.Source. Make it
+// with New. One Run at a time; Handler's requests come meanwhile.
+type Source struct {
+	opt    Options
+	log    *slog.Logger
+	leases *lease.Table // owned by Run, renewed by anyone
+	writes chan *write
+	walks  chan struct{} // holds one element for each listing under way
+
+	running sync.Mutex // held by Run, and guards the fields below
+	journal *lease.Journal
+	regs    map[string]*registration // by instance ID
+	closed  bool
+}
+
+// registration is what a service wants to be known as. It is never changed.
+type registration struct {
+	in     zone.Instance // with its Lease
+	period time.Duration
+}
+
+// New gives a source with the registrations found in DataDir, each with a whole
+// period of its lease to come. Errors are those of DataDir, and say what to do.
+func New(o Options) (*Source, error) {
+	s := &Source{
+		opt: o, log: o.Logger, leases: lease.NewTable(o.Now), writes: make(chan *write),
+		walks: make(chan struct{}, maxWalks), regs: map[string]*registration{},
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if o.DataDir != "" {
+		if err := s.load(); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Name is "selfreg".
+func (s *Source) Name() string { return Name }
+
+// Run reports all registrations, and then what changes, until ctx is done. While
+// it does not run, writes wait, and leases can be renewed but are not removed.
+func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
+	if !s.running.TryLock() {
+		return errors.New("self-registration runs already")
+	}
+	defer s.running.Unlock()
+	if s.closed {
+		return errors.New("self-registration is closed")
+	}
+	if err := s.report(ctx, sink); err != nil {
+		return err
+	}
+	wake := time.NewTimer(0)
+	defer wake.Stop()
+	for {
+		if at, ok := s.leases.Next(); ok {
+			wake.Reset(time.Duration(at - s.opt.Now()))
+		} else {
+			wake.Stop()
+		}
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case w := <-s.writes:
+			err = s.commit(ctx, sink, s.gather(w))
+		case <-wake.C:
+			err = s.expire(ctx, sink)
+		case done := <-s.journal.Compacted():
+			s.journal.Finish(done)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// Close closes DataDir, after which there is no Run. It waits for a Run under way.
+func (s *Source) Close() error {
+	s.running.Lock()
+	defer s.running.Unlock()
+	s.closed = true
+	return s.journal.Close()
+}
+
+// report sends the complete set.
+func (s *Source) report(ctx context.Context, sink sources.Sink) error {
+	page := zone.Change{Kind: zone.SyncPart}
+	var refused []zone.Rejection
+	send := func() error {
+		res, err := sink.Send(ctx, page)
+		refused = append(refused, res.Rejected...)
+		page.Put = nil
+		return err
+	}
+	for _, r := range s.regs {
+		if len(page.Put) == maxPage {
+			if err := send(); err != nil {
+				return err
+			}
+		}
+		page.Put = append(page.Put, r.in)
+	}
+	page.Kind = zone.SyncEnd
+	if err := send(); err != nil {
+		return err
+	}
+	return s.forget(ctx, sink, refused)
+}
+
+// forget removes registrations that the zone refused: whoever renews the lease of
+// one is told that it is unknown, registers again, and learns why it is refused.
+func (s *Source) forget(ctx context.Context, sink sources.Sink, refused []zone.Rejection) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	var c zone.Change
+	for _, r := range refused {
+		s.log.Warn("registration refused by the zone", "instance", r.ID, "reason", r.Err)
+		s.leases.Release(r.ID)
+		delete(s.regs, r.ID)
+		c.Drop = append(c.Drop, r.ID)
+	}
+	s.journalGone(c.Drop)
+	_, err := sink.Send(ctx, c)
+	return err
+}
+
+// expire removes registrations whose lease has ended.
+func (s *Source) expire(ctx context.Context, sink sources.Sink) error {
+	ids := s.leases.Expire(maxPage)
+	if len(ids) == 0 {
+		return nil
+	}
+	for i, id := range ids {
+		delete(s.regs, id)
+		if i < 10 {
+			s.log.Info("lease ended", "instance", id)
+		}
+	}
+	if more := len(ids) - 10; more > 0 {
+		s.log.Info("more leases ended", "instances", more)
+	}
+	s.journalGone(ids)
+	if _, err := sink.Send(ctx, zone.Change{Drop: ids}); err != nil {
+		return fmt.Errorf("remove %d registrations: %w", len(ids), err)
+	}
+	return nil
+}

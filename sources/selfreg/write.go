@@ -1,0 +1,233 @@
+package selfreg
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/sources"
+	"github.com/rollcall-dns/rollcall/sources/lease"
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// maxBatch is how many writes share one flush to disk and one publication.
+const maxBatch = 512
+
+// patience is how long a write waits for its turn.
+const patience = 5 * time.Second
+
+// Why a write was not done. An error of the zone or of the journal is another.
+var (
+	errUnknown = errors.New("there is no such registration: it never was, its lease has ended, or it was removed")
+	errBusy    = errors.New("the server is starting, stopping, or has too much to do")
+)
+
+// write is one change that a request asks for.
+type write struct {
+	ctx  context.Context
+	id   string // of the instance
+	next func(old *registration) *registration
+	done chan outcome // takes one
+}
+
+// outcome is what has come of a write.
+type outcome struct {
+	created bool
+	err     error
+}
+
+// register makes or replaces a registration and renews its lease.
+func register(in zone.Instance, period time.Duration) func(*registration) *registration {
+	return func(*registration) *registration { return &registration{in, period} }
+}
+
+// setState gives a registration that exists another state, and leaves its lease.
+func setState(state zone.State) func(*registration) *registration {
+	return func(old *registration) *registration {
+		if old == nil {
+			return nil
+		}
+		next := *old
+		next.in.State, next.in.Reason = state, reasonOf(state)
+		return &next
+	}
+}
+
+// remove ends a registration.
+func remove(*registration) *registration { return nil }
+
+// do hands a write to Run and waits until it is done whole, or not at all.
+func (s *Source) do(ctx context.Context, id string, next func(*registration) *registration) outcome {
+	w := &write{ctx, id, next, make(chan outcome, 1)}
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case s.writes <- w:
+		return <-w.done
+	case <-t.C:
+		return outcome{err: errBusy}
+	case <-ctx.Done():
+		return outcome{err: context.Cause(ctx)}
+	}
+}
+
+// gather takes the writes that wait, so that they share the costs.
+func (s *Source) gather(first *write) []*write {
+	batch := []*write{first}
+	for len(batch) < maxBatch {
+		select {
+		case w := <-s.writes:
+			batch = append(batch, w)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit does a batch in order, and answers each write of it. An error means that
+// the sink takes no more; what could not be published then is by the next Run.
+func (s *Source) commit(ctx context.Context, sink sources.Sink, batch []*write) error {
+	defer func() {
+		for _, w := range batch {
+			w.answer(outcome{err: errBusy}) // those that an error or a panic left over
+		}
+	}()
+	for len(batch) > 0 {
+		n, err := s.round(ctx, sink, batch)
+		if err != nil {
+			return err
+		}
+		batch = batch[n:]
+	}
+	return nil
+}
+
+// answer tells the request what has come of its write; only the first time counts.
+func (w *write) answer(o outcome) {
+	select {
+	case w.done <- o:
+	default:
+	}
+}
+
+// step is one write of a round, with what it leads to.
+type step struct {
+	*write
+	old, next *registration
+}
+
+// renews reports whether a write leads to what is there already.
+func (st *step) renews() bool {
+	if st.old == nil || st.next == nil {
+		return false
+	}
+	in := st.next.in
+	in.Lease = st.old.in.Lease
+	return st.next.period == st.old.period && in.Equal(&st.old.in)
+}
+
+// round does the first writes of a batch, up to one about an instance that is in
+// the round already, and gives their number.
+func (s *Source) round(ctx context.Context, sink sources.Sink, batch []*write) (n int, err error) {
+	var steps []step
+	met := make(map[string]bool, len(batch))
+	for _, w := range batch {
+		if met[w.id] {
+			break
+		}
+		met[w.id] = true
+		n++
+		if w.ctx.Err() != nil {
+			w.answer(outcome{err: context.Cause(w.ctx)}) // nobody waits for it any more
+			continue
+		}
+		if st := s.plan(w); st != nil {
+			steps = append(steps, *st)
+		}
+	}
+	if len(steps) == 0 {
+		return n, nil
+	}
+	if err := s.persist(steps); err != nil {
+		for _, st := range steps {
+			st.answer(outcome{err: err})
+		}
+		return n, nil
+	}
+	return n, s.publish(ctx, sink, steps)
+}
+
+// plan says what a write leads to, or answers it when nothing has to be changed.
+func (s *Source) plan(w *write) *step {
+	st := &step{write: w, old: s.regs[w.id]}
+	if st.old != nil && st.old.in.Lease.Deadline() <= s.opt.Now() {
+		st.old = nil // it has ended, and is about to be removed
+	}
+	st.next = w.next(st.old)
+	switch {
+	case st.old == nil && st.next == nil:
+		w.answer(outcome{err: errUnknown})
+	case !st.renews():
+		return st
+	default:
+		s.grant(st)
+		w.answer(outcome{})
+	}
+	return nil
+}
+
+// grant renews the lease when that is what the write asks for. A registration
+// that comes with a lease has it from before.
+func (s *Source) grant(st *step) {
+	if st.next.in.Lease == nil {
+		st.next.in.Lease, _ = s.leases.Grant(st.id, st.next.period)
+	}
+}
+
+// publish makes the steps true, and answers them when the zone has taken them.
+func (s *Source) publish(ctx context.Context, sink sources.Sink, steps []step) error {
+	var c zone.Change
+	for i := range steps {
+		st := &steps[i]
+		if st.next == nil {
+			s.leases.Release(st.id)
+			delete(s.regs, st.id)
+			c.Drop = append(c.Drop, st.id)
+			continue
+		}
+		s.grant(st)
+		s.regs[st.id] = st.next
+		c.Put = append(c.Put, st.next.in)
+	}
+	res, err := sink.Send(ctx, c)
+	if err != nil {
+		return err
+	}
+	refused := make(map[string]error, len(res.Rejected))
+	for _, r := range res.Rejected {
+		refused[r.ID] = r.Err
+	}
+	err = s.forget(ctx, sink, res.Rejected)
+	for i := range steps {
+		st := &steps[i]
+		st.answer(outcome{created: st.old == nil, err: refused[st.id]})
+	}
+	return err
+}
+
+// reasonOf is what operators read about a state that a service has given itself.
+func reasonOf(state zone.State) string {
+	if state == zone.Up {
+		return ""
+	}
+	return "the service says that it is " + state.String()
+}
+
+// record is what the journal keeps of a step.
+func (st *step) record() lease.Record {
+	if st.next == nil {
+		return lease.Record{ID: st.id}
+	}
+	return lease.Record{ID: st.id, Data: encode(st.next)}
+}
