@@ -61,21 +61,6 @@ func (r *run) inspected(id string, c *container, err error) error {
 	return r.seen(id, err)
 }
 
-// died drops a container that an event says has died. Looking first would take
-// long: engines emit the event with the container's lock held, and then tear its
-// network down. The times tell an event that was overtaken by a new start.
-func (r *run) died(id string, at time.Time) {
-	r.gone[id] = at
-	if rec := r.known[id]; rec != nil && r.diedAfter(id, rec.started) {
-		r.forget(id)
-	}
-}
-
-func (r *run) diedAfter(id string, started time.Time) bool {
-	at, ok := r.gone[id]
-	return ok && at.After(started)
-}
-
 // report puts what a running container comes to.
 func (r *run) report(c *container) {
 	got := instanceOf(c, &r.scene)
@@ -180,7 +165,7 @@ func (r *run) setNetworks(nets []network, err error) error {
 	var own []netip.Addr
 	if r.engine.local() {
 		if own, err = r.opt.HostAddrs(); err != nil {
-			return fmt.Errorf("read the addresses of this machine: %w", err)
+			r.log.Warn("the addresses of this machine cannot be read: it is known by those of its bridges alone", "error", err)
 		}
 	}
 	names := networkNames(nets)

@@ -101,7 +101,7 @@ func (c *container) connect(s *api.NetworkSettings) {
 func seatOf(name string, e *apinetwork.EndpointSettings) seat {
 	s := seat{network: name, networkID: e.NetworkID, priority: e.GwPriority}
 	for _, text := range []string{e.IPAddress, e.GlobalIPv6Address} {
-		if a, err := netip.ParseAddr(text); err == nil && !a.IsUnspecified() {
+		if a, err := netip.ParseAddr(text); err == nil && !a.IsUnspecified() && !a.IsMulticast() {
 			s.addrs = append(s.addrs, a.Unmap().WithZone(""))
 		}
 	}
@@ -124,7 +124,7 @@ func bindingOf(b nat.PortBinding) (binding, bool) {
 		return binding{port: uint16(n)}, true
 	}
 	a, err := netip.ParseAddr(b.HostIP)
-	return binding{addr: a.Unmap().WithZone(""), port: uint16(n)}, err == nil
+	return binding{addr: a.Unmap().WithZone(""), port: uint16(n)}, err == nil && !a.IsMulticast()
 }
 
 func (k portKey) compare(o portKey) int {

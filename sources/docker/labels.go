@@ -175,9 +175,11 @@ func (s *settings) unknown() (faults []error) {
 // parseTags reads a list with commas, in which "\," is a comma of a tag.
 func parseTags(s string) (tags []string) {
 	const comma = "\x00" // no label holds it: Docker passes C strings on
+	known := map[string]bool{}
 	for t := range strings.SplitSeq(strings.ReplaceAll(s, `\,`, comma), ",") {
 		t = strings.TrimSpace(strings.ReplaceAll(t, comma, ","))
-		if t != "" && !slices.Contains(tags, t) {
+		if t != "" && !known[t] {
+			known[t] = true
 			tags = append(tags, t)
 		}
 	}

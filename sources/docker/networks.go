@@ -75,7 +75,7 @@ func hostOf(nets []network, names map[string]string, own []netip.Addr, local boo
 		}
 	}
 	for _, a := range own {
-		if a = a.Unmap().WithZone(""); !a.IsLinkLocalUnicast() && !insideContainer(nets, a) {
+		if a = a.Unmap().WithZone(""); !a.IsLoopback() && !a.IsLinkLocalUnicast() && !insideContainer(nets, a) {
 			add(netip.PrefixFrom(a, a.BitLen()))
 		}
 	}
