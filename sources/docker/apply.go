@@ -19,7 +19,6 @@ type record struct {
 	attach      zone.Attachment
 	shares      []string // as in container
 	started     time.Time
-	paused      bool
 	stopSignal  int
 	stopTimeout time.Duration
 }
@@ -67,7 +66,7 @@ func (r *run) report(c *container) {
 	r.note(c.id, got.problem)
 	next := &record{
 		instances: got.instances, attach: got.attach, shares: c.shares, started: c.started,
-		paused: c.paused, stopSignal: c.stopSignal, stopTimeout: c.stopTimeout,
+		stopSignal: c.stopSignal, stopTimeout: c.stopTimeout,
 	}
 	r.applyDrain(c.id, next)
 	old := r.known[c.id]

@@ -59,8 +59,12 @@ func keepConnections(c *client.Client) error {
 func (d *docker) local() bool { return d.unix }
 func (d *docker) close()      { _ = d.api.Close() } // closes idle connections only, and cannot fail
 
+// listTimeouts is how many timeouts a listing may take: engines need seconds for
+// thousands of containers.
+const listTimeouts = 6
+
 func (d *docker) list(ctx context.Context) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	ctx, cancel := context.WithTimeout(ctx, listTimeouts*d.timeout)
 	defer cancel()
 	found, err := d.api.ContainerList(ctx, api.ListOptions{})
 	if err != nil {

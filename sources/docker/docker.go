@@ -37,8 +37,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Resync is the time between two full looks. Zero means 30 s.
 	Resync time.Duration
-	// Timeout limits each request to the engine, but for the event stream. Zero
-	// means 5 s.
+	// Timeout limits each request to the engine, but for the event stream; a
+	// listing of all containers may take six times as long. Zero means 5 s.
 	Timeout time.Duration
 }
 
@@ -109,7 +109,7 @@ func (s *Source) note(id string, err error) {
 		return
 	}
 	s.problems[id] = zone.Rejection{ID: id, Err: err}
-	s.log.Log(context.Background(), levelOf(err), "container not registered as it is", "id", short(id), "reason", err)
+	s.log.Log(context.Background(), levelOf(err), "container is not registered, or not as its labels say", "id", short(id), "reason", err)
 }
 
 func interfaceAddrs() ([]netip.Addr, error) {

@@ -10,7 +10,7 @@ import (
 )
 
 // engine is what this package needs of a Docker engine: reads only. Every method
-// but watch ends within the timeout given to dial, and may be called at once
+// but watch ends within a few times the timeout given to dial, and may be called at once
 // from several goroutines.
 type engine interface {
 	// watch subscribes to events, calls subscribed, then hands each event to

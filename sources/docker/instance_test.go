@@ -378,6 +378,22 @@ func numbered(prefix string, n int) string {
 	return b.String()
 }
 
+// An answer of an engine is decoded outside of the goroutine of Run, where a panic
+// would end the program.
+func FuzzContainerOf(f *testing.F) {
+	f.Add(`{"Id":"c1","State":{"Health":null},"HostConfig":{"NetworkMode":"container:"},"NetworkSettings":{"Networks":{"a":null}}}`)
+	f.Add(`{"Id":"c1","State":{"Running":true},"Config":{"StopSignal":"RTMIN+","StopTimeout":-1,"ExposedPorts":{"/":{}}},"NetworkSettings":{"Ports":{"1":[{"HostPort":"0"}]}}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var raw api.InspectResponse
+		if json.Unmarshal([]byte(text), &raw) != nil {
+			return
+		}
+		if c, err := containerOf(&raw); err == nil {
+			instanceOf(c, &testScene)
+		}
+	})
+}
+
 func FuzzInstanceOf(f *testing.F) {
 	f.Add("web1", "SERVICE_NAME", "a.b", "80/tcp", "0.0.0.0", "8080")
 	f.Add("", "rollcall.port.80.tags", `a\,b,,`, "80/udp", "::1", "")
