@@ -183,8 +183,15 @@ func (c *fakeContainer) inspection() map[string]any {
 func (f *fake) serveEvents(w http.ResponseWriter, r *http.Request) {
 	lines := make(chan string, 10000)
 	f.mu.Lock()
+	stuck := f.stuck["events"]
 	f.streams[lines] = struct{}{}
 	f.mu.Unlock()
+	if stuck != nil {
+		select {
+		case <-stuck:
+		case <-r.Context().Done():
+		}
+	}
 	defer func() {
 		f.mu.Lock()
 		delete(f.streams, lines)

@@ -73,6 +73,16 @@ func TestABrokenEngineEndsNoSet(t *testing.T) {
 	}
 }
 
+func TestAnEngineThatDoesNotAnswer(t *testing.T) {
+	f := newFake(t)
+	f.stuck["events"] = make(chan struct{})
+	w := newWorld(t, Options{Host: f.host(), Timeout: 50 * time.Millisecond})
+	result, _ := w.start()
+	if err := failed(t, result); !strings.Contains(err.Error(), "has not answered within 50ms") {
+		t.Errorf("Run: %v", err)
+	}
+}
+
 func TestADeathThatCannotBeInspectedCounts(t *testing.T) {
 	f := newFake(t)
 	one := f.run(1)
