@@ -52,9 +52,14 @@ func sourceTo(far netip.Addr) (netip.Addr, bool) {
 	return a, a.IsValid() && !a.IsLoopback() && !a.IsLinkLocalUnicast()
 }
 
-// inContainer reports whether the program runs in a container, where the source
-// address of the default route is not that of the host.
-func inContainer() bool {
+// hostHidden reports whether the program runs in a container with a network of its
+// own, so that the source address of the default route is not that of the host.
+// The mark alone says too little: file systems of containers are also booted as
+// machines, and a container may use the host's network; both see docker0.
+func hostHidden() bool {
+	if _, err := net.InterfaceByName("docker0"); err == nil {
+		return false
+	}
 	for _, mark := range []string{"/.dockerenv", "/run/.containerenv"} {
 		if _, err := os.Stat(mark); err == nil {
 			return true

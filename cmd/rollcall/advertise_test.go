@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"testing"
+
+	"github.com/rollcall-dns/rollcall/sources/docker"
 )
 
 func TestAdvertisedKeepsWhatWasGiven(t *testing.T) {
@@ -36,6 +38,29 @@ func TestAdvertisedIsNeverEmpty(t *testing.T) {
 	for _, a := range got {
 		if a.IsUnspecified() || a.Is4In6() || (a.IsLoopback() && len(got) > 1) {
 			t.Errorf("got %v, of which %v helps nobody", got, a)
+		}
+	}
+}
+
+func TestAdvertiseMustBeGivenWhereTheHostIsHidden(t *testing.T) {
+	given := []netip.Addr{netip.MustParseAddr("192.0.2.99")}
+	there, absent := &engine{}, &engine{absent: docker.ErrNoEngine}
+	tests := []struct {
+		name    string
+		given   []netip.Addr
+		engine  *engine
+		hidden  bool
+		refused bool
+	}{
+		{"engine, nothing given", nil, there, true, true},
+		{"given", given, there, true, false},
+		{"host in sight", nil, there, false, false},
+		{"no engine there", nil, absent, true, false},
+		{"no engine wanted", nil, nil, true, false},
+	}
+	for _, tt := range tests {
+		if err := checkAdvertise(tt.given, tt.engine, tt.hidden); (err != nil) != tt.refused {
+			t.Errorf("%s: got error %v", tt.name, err)
 		}
 	}
 }

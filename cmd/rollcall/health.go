@@ -35,16 +35,9 @@ func healthCommand(p *process) *cli.Command {
 
 // askHealth asks the server that listens on addr.
 func askHealth(addr netip.AddrPort) error {
-	if addr.Addr().IsUnspecified() {
-		local := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-		if addr.Addr().Is6() {
-			local = netip.IPv6Loopback()
-		}
-		addr = netip.AddrPortFrom(local, addr.Port())
-	}
 	// Neither a proxy nor a redirect knows more about it than the server does.
 	client := http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Get("http://" + addr.String() + "/healthz")
+	resp, err := client.Get("http://" + local(addr).String() + "/healthz")
 	if err != nil {
 		return fmt.Errorf("ask for health: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -82,9 +83,10 @@ func untilSignal(ctx context.Context, log *slog.Logger) (context.Context, func()
 // printHints prints three commands that work when pasted while the server runs.
 func printHints(w io.Writer, program string, s *server) {
 	dns, http := local(s.dnsAddr()), local(s.httpAddr())
-	fmt.Fprintf(w, "Try, in another terminal:\n"+
-		"  curl -X PUT http://%s/v1/services/hello/instances/one -d '{\"ports\":[{\"number\":8080}],\"lease\":\"10m\"}'\n"+
-		"  dig @%s -p %d +noall +answer hello.%s SRV\n"+
-		"  %s lookup --server %s hello.%s\n",
-		http, dns.Addr(), dns.Port(), s.domain(), program, dns, s.domain())
+	domain := strings.TrimSuffix(s.cfg.Domains[0].String(), ".")
+	fmt.Fprintf(w, `Try, in another terminal:
+  curl -X PUT http://%s/v1/services/hello/instances/one -d '{"ports":[{"number":8080}],"lease":"10m"}'
+  dig @%s -p %d +noall +answer hello.%s SRV
+  %s lookup --server %s hello.%s
+`, http, dns.Addr(), dns.Port(), domain, program, dns, domain)
 }

@@ -2,20 +2,167 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/dnsserver"
+	"github.com/rollcall-dns/rollcall/sources"
+	"github.com/rollcall-dns/rollcall/sources/selfreg"
+	"github.com/rollcall-dns/rollcall/zone"
 )
 
-type server struct{}
-
-func newServer(cfg *Config, log *slog.Logger) (*server, error) { return &server{}, nil }
-func (s *server) run(ctx context.Context) error {
-	return runParts(ctx, slog.Default(), part{"x", func(ctx context.Context) error { <-ctx.Done(); return nil }})
+// server is the program that serve runs: all its parts, wired together, with
+// their sockets open.
+type server struct {
+	cfg      *Config
+	log      *slog.Logger
+	zone     *zone.Zone
+	sources  *sources.Supervisor
+	selfreg  *selfreg.Source
+	dns      *dnsserver.Server
+	http     *httpServer
+	stopping atomic.Bool
 }
-func (s *server) dnsAddr() netip.AddrPort   { return netip.AddrPort{} }
-func (s *server) httpAddr() netip.AddrPort  { return netip.AddrPort{} }
-func (s *server) domain() string            { return "" }
-func local(a netip.AddrPort) netip.AddrPort { return a }
 
-var _ = inContainer
-var _ = advertised
+// newServer wires a server and opens its sockets. Nothing runs yet.
+func newServer(cfg *Config, log *slog.Logger) (*server, error) {
+	s := &server{cfg: cfg, log: log}
+	if err := s.wire(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *server) wire() (err error) {
+	cfg, now := s.cfg, monotonic()
+	s.zone, err = zone.New(zone.Options{
+		Domains:      cfg.Domains,
+		TTL:          cfg.TTL,
+		MaxInstances: cfg.MaxInstances,
+		Serial:       uint32(time.Now().Unix()), // grows over restarts, RFC 1982
+	})
+	if err != nil {
+		return fmt.Errorf("--domain: %w", err)
+	}
+	entries, err := s.wireSources(now)
+	if err != nil {
+		return err
+	}
+	s.sources = sources.NewSupervisor(sources.Options{Zone: s.zone, Sources: entries, Logger: s.log})
+
+	answer := dnsserver.Authority(s.zone, s.sources.Ready, now, nil)
+	if s.dns, err = dnsserver.Listen(dnsserver.Options{Addrs: cfg.DNS, Handler: answer, Log: s.log}); err != nil {
+		return fmt.Errorf("--dns: %w", err)
+	}
+	handler := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status})
+	if s.http, err = listenHTTP(cfg.HTTP.String(), handler, s.log); err != nil {
+		return fmt.Errorf("--http: %w", err)
+	}
+	return nil
+}
+
+// wireSources makes all sources; now is the clock of leases and of lookups.
+func (s *server) wireSources(now func() int64) (entries []sources.Entry, err error) {
+	cfg, engine := s.cfg, findEngine(s.cfg.Docker)
+	if err := checkAdvertise(cfg.Advertise, engine, hostHidden()); err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	addrs := advertised(cfg.Advertise, s.log)
+	s.selfreg, err = selfreg.New(selfreg.Options{
+		Zone: s.zone, Now: now, Advertise: addrs, DataDir: cfg.DataDir, Logger: s.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--data-dir %q: %w", cfg.DataDir, err)
+	}
+	entries = append(entries, sources.Entry{Source: s.selfreg})
+	if engine != nil {
+		entries = append(entries, engine.entry(addrs, s.log))
+	}
+	return entries, nil
+}
+
+// close releases what newServer opened, when the server will not run.
+func (s *server) close() {
+	if s.selfreg != nil {
+		s.selfreg.Close()
+	}
+	if s.dns != nil {
+		s.dns.Close()
+	}
+	if s.http != nil {
+		s.http.close()
+	}
+}
+
+// monotonic gives the clock of leases and of lookups: nanoseconds since the
+// server was made.
+func monotonic() func() int64 {
+	began := time.Now()
+	return func() int64 { return int64(time.Since(began)) }
+}
+
+// run runs the server until ctx is done. It stops in this order: readiness, HTTP,
+// sources, DNS; so whatever was accepted is finished, and the last answers are
+// those of a zone that knows all it ever knew.
+func (s *server) run(ctx context.Context) error {
+	for _, a := range s.dns.Addrs() {
+		s.log.Info("answering DNS", "address", a)
+	}
+	s.log.Info("serving HTTP", "address", s.httpAddr())
+	defer context.AfterFunc(ctx, func() { s.stopping.Store(true) })()
+	return runParts(ctx, s.log,
+		part{"HTTP", s.http.run},
+		part{"sources", s.runSources},
+		part{"DNS", s.dns.Serve},
+	)
+}
+
+// runSources keeps the sources running, and then closes what they persist.
+func (s *server) runSources(ctx context.Context) error {
+	s.tellReady(ctx)
+	return errors.Join(s.sources.Run(ctx), s.selfreg.Close())
+}
+
+// waiting says what readiness waits for. A server that is told to stop is not
+// ready any more.
+func (s *server) waiting() []string {
+	if s.stopping.Load() {
+		return []string{"the end: the server stops"}
+	}
+	return s.sources.Waiting()
+}
+
+// tellReady logs once when the zone can be answered from.
+func (s *server) tellReady(ctx context.Context) {
+	began := time.Now()
+	go func() {
+		select {
+		case <-s.sources.WhenReady():
+			s.log.Info("ready", "after", time.Since(began).Round(time.Millisecond), "instances", s.zone.Snapshot().Len())
+		case <-ctx.Done():
+		}
+	}()
+}
+
+func (s *server) dnsAddr() netip.AddrPort { return s.dns.Addrs()[0] }
+
+func (s *server) httpAddr() netip.AddrPort {
+	a := netip.MustParseAddrPort(s.http.listener.Addr().String())
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// local is where this machine reaches a server that listens on addr.
+func local(addr netip.AddrPort) netip.AddrPort {
+	switch {
+	case !addr.Addr().IsUnspecified():
+		return addr
+	case addr.Addr().Is4():
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port())
+	}
+	return netip.AddrPortFrom(netip.IPv6Loopback(), addr.Port())
+}
