@@ -67,8 +67,8 @@ func parsePayload(p []byte) (Record, bool) {
 	if len(p) < 3 || p[1] == 0 || len(p) < 2+int(p[1]) {
 		return Record{}, false
 	}
-	r := Record{ID: string(p[2 : 2+p[1]])}
-	rest := p[2+p[1]:]
+	id, rest := p[2:2+int(p[1])], p[2+int(p[1]):]
+	r := Record{ID: string(id)}
 	switch {
 	case p[0] == kindPut:
 		r.Data = append([]byte{}, rest...)

@@ -3,6 +3,7 @@ package selfreg
 import (
 	"errors"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/rollcall-dns/rollcall/zone"
@@ -94,8 +95,9 @@ func (f *faults) ofInstance(in *zone.Instance) {
 func fieldOf(field string) string {
 	head, rest, nested := strings.Cut(field, "].")
 	switch {
-	case strings.HasPrefix(field, "Meta"):
-		return "meta" + strings.TrimPrefix(field, "Meta")
+	case strings.HasPrefix(field, "Meta["):
+		key, _ := strconv.Unquote(field[len("Meta[") : len(field)-1])
+		return below("meta", key)
 	case nested && rest == "Addr":
 		return strings.Replace(head, "Endpoints", "addresses", 1) + "]"
 	case nested:

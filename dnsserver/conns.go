@@ -1,0 +1,141 @@
+package dnsserver
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// conns are the open TCP connections of a server, within its limits.
+type conns struct {
+	s  *Server
+	n  *counters
+	wg sync.WaitGroup
+
+	mu     sync.Mutex // guards the following
+	open   map[*conn]netip.Addr
+	byAddr map[netip.Addr]int
+}
+
+func newConns(s *Server) *conns {
+	return &conns{s: s, n: s.newCounters(), open: map[*conn]netip.Addr{}, byAddr: map[netip.Addr]int{}}
+}
+
+// start serves a connection in a goroutine of its own, or closes it at once.
+func (cs *conns) start(ctx context.Context, nc net.Conn) {
+	c := newConn(cs.s, nc, cs.n)
+	if !cs.add(c) {
+		cs.n.refused.Add(1)
+		reset(nc)
+		return
+	}
+	cs.wg.Go(func() {
+		c.serve(ctx)
+		cs.remove(c)
+		nc.Close()
+	})
+}
+
+// add takes a connection in. When there are as many as may be, the one that has
+// been idle for longest makes room (RFC 9210 §4.2).
+func (cs *conns) add(c *conn) bool {
+	from := addrPort(c.net.RemoteAddr()).Addr()
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.byAddr[from] >= cs.s.o.MaxConnsPerIP {
+		return false
+	}
+	if len(cs.open) >= cs.s.o.MaxConns && !cs.evictLocked() {
+		return false
+	}
+	cs.open[c] = from
+	cs.byAddr[from]++
+	return true
+}
+
+func (cs *conns) remove(c *conn) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.removeLocked(c)
+}
+
+func (cs *conns) removeLocked(c *conn) {
+	from, ok := cs.open[c]
+	if !ok {
+		return // it was evicted
+	}
+	delete(cs.open, c)
+	if cs.byAddr[from]--; cs.byAddr[from] == 0 {
+		delete(cs.byAddr, from)
+	}
+}
+
+// evict closes the connection that has been idle for longest.
+func (cs *conns) evict() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.evictLocked()
+}
+
+func (cs *conns) evictLocked() bool {
+	var oldest *conn
+	var since int64
+	for c := range cs.open {
+		if t := c.idle.Load(); t != 0 && (oldest == nil || t < since) {
+			oldest, since = c, t
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	cs.removeLocked(oldest)
+	cs.n.evicted.Add(1)
+	oldest.net.Close() // does not wait for the other side
+	return true
+}
+
+func (cs *conns) count() int {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return len(cs.open)
+}
+
+// stop ends reading on all connections. It comes after Server.stopping is set, so
+// that those which are added later see it.
+func (cs *conns) stop() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for c := range cs.open {
+		c.stop()
+	}
+}
+
+// lastReplies is how long askers may take to read their last replies.
+const lastReplies = 2 * time.Second
+
+// wait returns when all connections are closed. No more may be started.
+func (cs *conns) wait() {
+	t := time.AfterFunc(lastReplies, func() {
+		cs.mu.Lock()
+		defer cs.mu.Unlock()
+		for c := range cs.open {
+			reset(c.net)
+		}
+	})
+	defer t.Stop()
+	cs.wg.Wait()
+}
+
+// reset closes a connection without the state that an orderly end leaves behind.
+func reset(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	c.Close()
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	return unmapped(a.(*net.TCPAddr).AddrPort())
+}

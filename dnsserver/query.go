@@ -1,0 +1,86 @@
+package dnsserver
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/miekg/dns"
+)
+
+// A Handler answers one question.
+//
+// Of the message that it returns only the rcode, the flags AA, RA, AD and TC, and
+// the sections Answer, Ns and Extra are used: identity, question, other flags and
+// EDNS are those that belong to the query, and records are left out where they do
+// not fit. TC says that records are missing already.
+//
+// A nil message without an error passes on: nobody in the chain knows the name,
+// and it is refused. An error becomes the rcode of its Failure, or SERVFAIL.
+//
+// Answer may be called from many goroutines. The context is not cancelled when
+// the server stops, because what has been read is still answered.
+type Handler interface {
+	Answer(ctx context.Context, q *Query) (*dns.Msg, error)
+}
+
+// Transport is how a query came.
+type Transport uint8
+
+// The transports.
+const (
+	UDP Transport = iota
+	TCP
+	transports int = iota
+)
+
+// Query is one question that passed admission, and where it came from. It and
+// its slices are valid only until Answer returns.
+type Query struct {
+	Name  []byte // uncompressed wire form ended by the root label, in the case that was asked
+	Type  uint16
+	Class uint16
+
+	From netip.AddrPort // the asker
+	// Local is the address that was asked, also where the socket is bound to a
+	// wildcard; it is unspecified only where the system cannot tell.
+	Local     netip.AddrPort
+	Transport Transport
+	EDNS      EDNS
+
+	id   uint16
+	echo uint16 // bits of the header that the reply repeats
+}
+
+// EDNS is what the OPT record of a query says (RFC 6891 §6.1).
+type EDNS struct {
+	Present bool
+	Version uint8
+	Size    uint16 // the largest datagram that the asker takes
+	DO      bool   // RFC 3225: repeated in the reply
+
+	options []byte
+}
+
+// RecursionDesired tells the RD bit (RFC 1035 §4.1.1).
+func (q *Query) RecursionDesired() bool { return q.echo&bitRD != 0 }
+
+// CheckingDisabled tells the CD bit (RFC 4035 §3.2.2).
+func (q *Query) CheckingDisabled() bool { return q.echo&bitCD != 0 }
+
+// The sizes of replies.
+const (
+	minUDPSize = 512  // RFC 1035 §2.3.4
+	maxUDPSize = 1232 // never fragmented: IPv6's smallest MTU less its headers (RFC 9715 §3)
+	maxTCPSize = 1<<16 - 1
+)
+
+// Limit is the size in octets of the longest reply that the asker takes (RFC 6891 §6.2.3).
+func (q *Query) Limit() int {
+	switch {
+	case q.Transport == TCP:
+		return maxTCPSize
+	case !q.EDNS.Present:
+		return minUDPSize
+	}
+	return min(max(int(q.EDNS.Size), minUDPSize), maxUDPSize)
+}

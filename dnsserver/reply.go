@@ -1,0 +1,223 @@
+package dnsserver
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/miekg/dns"
+)
+
+// reply is a message under construction. It is the one place that knows what a
+// reply repeats of its query, which flags it has, and what is left out of it when
+// it would be too long: begin, then required records, then optional sets, then
+// finish.
+type reply struct {
+	q     *Query
+	buf   []byte
+	start int // of the message in buf
+	limit int // octets of the message before its OPT record
+	info  uint16
+	count [sections]uint16
+	cut   bool // TC: a record that was required is missing
+
+	last   []byte // the owner that was written last
+	lastAt int    // where in the message; 0: nowhere that can be pointed to
+}
+
+// section of a reply that holds records.
+type section int
+
+const (
+	answer section = iota
+	authority
+	additional
+	sections
+)
+
+// record is one resource record of class IN. Its names are uncompressed.
+type record struct {
+	owner []byte
+	typ   uint16
+	ttl   uint32
+	rdata []byte
+}
+
+const (
+	optLen      = 11 // an OPT record without options
+	extendedLen = 6  // the option of RFC 8914 without text
+)
+
+// begin starts the reply to q behind what out holds. Info is the extended error,
+// or 0.
+func (r *reply) begin(q *Query, out []byte, info uint16) {
+	if !q.EDNS.Present {
+		info = 0
+	}
+	*r = reply{q: q, buf: out, start: len(out), limit: q.Limit(), info: info, last: r.last[:0]}
+	if q.EDNS.Present {
+		r.limit -= optLen
+	}
+	if info != 0 {
+		r.limit -= extendedLen
+	}
+	r.buf = append(r.buf, make([]byte, headerLen)...)
+	if len(q.Name) > 0 {
+		r.buf = append(r.buf, q.Name...) // the case that was asked guards against forgery
+		r.buf = binary.BigEndian.AppendUint16(r.buf, q.Type)
+		r.buf = binary.BigEndian.AppendUint16(r.buf, q.Class)
+	}
+}
+
+// require adds a record to the answer or authority section. The first that does
+// not fit is where the message is cut (RFC 2181 §9): those before it stay, because
+// some clients have nothing but them.
+func (r *reply) require(s section, rec *record) {
+	if r.cut {
+		return
+	}
+	if !r.add(rec) {
+		r.cut = true
+		return
+	}
+	r.count[s]++
+}
+
+// offer adds an RRset to the additional section, or none of it when it does not
+// fit whole: TC stays clear then (RFC 2181 §9).
+func (r *reply) offer(set []record) {
+	if r.cut {
+		return
+	}
+	mark, lastAt := len(r.buf), r.lastAt
+	for i := range set {
+		if !r.add(&set[i]) {
+			r.buf = r.buf[:mark]
+			if r.lastAt != lastAt {
+				r.lastAt = 0
+			}
+			return
+		}
+	}
+	r.count[additional] += uint16(len(set))
+}
+
+// add appends a record, or nothing when it does not fit.
+func (r *reply) add(rec *record) bool {
+	mark, lastAt := len(r.buf), r.lastAt
+	r.owner(rec.owner)
+	r.buf = binary.BigEndian.AppendUint16(r.buf, rec.typ)
+	r.buf = binary.BigEndian.AppendUint16(r.buf, dns.ClassINET)
+	r.buf = binary.BigEndian.AppendUint32(r.buf, rec.ttl)
+	r.buf = append(r.buf, 0, 0)
+	at := len(r.buf)
+	r.rdata(rec)
+	binary.BigEndian.PutUint16(r.buf[at-2:], uint16(len(r.buf)-at))
+	if len(r.buf)-r.start <= r.limit {
+		return true
+	}
+	r.buf = r.buf[:mark]
+	if r.lastAt != lastAt {
+		r.lastAt = 0
+	}
+	return false
+}
+
+// owner appends the name of a record: pointing to that of the record before where
+// it is the same.
+func (r *reply) owner(n []byte) {
+	if r.lastAt > 0 && bytes.Equal(n, r.last) {
+		r.buf = binary.BigEndian.AppendUint16(r.buf, pointer|uint16(r.lastAt))
+		return
+	}
+	at := len(r.buf) - r.start
+	r.name(n)
+	if at > maxPointer || r.buf[r.start+at] >= 192 {
+		return // too far away, or itself a pointer: to the question
+	}
+	r.last, r.lastAt = append(r.last[:0], n...), at
+}
+
+// rdata appends the data of a record. Only names in the types of RFC 1035 may be
+// compressed (RFC 3597 §4): never the target of SRV.
+func (r *reply) rdata(rec *record) {
+	d := rec.rdata
+	switch rec.typ {
+	case dns.TypeNS, dns.TypeCNAME, dns.TypePTR:
+		r.name(d)
+	case dns.TypeSOA:
+		r.name(d)
+		d = d[nameLen(d):]
+		r.name(d)
+		r.buf = append(r.buf, d[nameLen(d):]...)
+	default:
+		r.buf = append(r.buf, d...)
+	}
+}
+
+// Compression (RFC 1035 §4.1.4).
+const (
+	pointer    = 192 << 8
+	maxPointer = 1<<14 - 1
+)
+
+// name appends the name that d begins with, pointing into the question for as much
+// of its end as is there: all that a zone's answers have in common.
+func (r *reply) name(d []byte) {
+	d = d[:nameLen(d)]
+	for i := 0; d[i] != 0; i += 1 + int(d[i]) {
+		at := len(r.q.Name) - len(d) + i
+		if at >= 0 && sameName(r.q.Name[at:], d[i:]) {
+			r.buf = append(r.buf, d[:i]...)
+			r.buf = binary.BigEndian.AppendUint16(r.buf, uint16(pointer|headerLen+at))
+			return
+		}
+	}
+	r.buf = append(r.buf, d...)
+}
+
+// finish writes header and OPT record, and gives out with the message behind it.
+// Flags may have AA, RA, AD and TC.
+func (r *reply) finish(rcode int, flags uint16) []byte {
+	if rcode > int(bitsRcode) && !r.q.EDNS.Present {
+		rcode = dns.RcodeServerFailure // has no room in the header (RFC 6891 §6.1.3)
+	}
+	flags = flags&(bitAA|bitRA|bitAD|bitTC) | bitQR | r.q.echo | uint16(rcode)&bitsRcode
+	if r.cut {
+		flags |= bitTC
+	}
+	h := r.buf[r.start:]
+	binary.BigEndian.PutUint16(h[0:], r.q.id)
+	binary.BigEndian.PutUint16(h[2:], flags)
+	if len(r.q.Name) > 0 {
+		h[5] = 1
+	}
+	for s, n := range r.count {
+		binary.BigEndian.PutUint16(h[6+2*s:], n)
+	}
+	if r.q.EDNS.Present {
+		r.opt(rcode)
+	}
+	return r.buf
+}
+
+// opt appends the OPT record, the only one: version 0, our size, the DO bit as it
+// was asked (RFC 3225 §3), no other flag, and at most an extended error.
+func (r *reply) opt(rcode int) {
+	h := r.buf[r.start:]
+	binary.BigEndian.PutUint16(h[10:], r.count[additional]+1)
+	r.buf = append(r.buf, 0)
+	r.buf = binary.BigEndian.AppendUint16(r.buf, dns.TypeOPT)
+	r.buf = binary.BigEndian.AppendUint16(r.buf, maxUDPSize)
+	do := byte(0)
+	if r.q.EDNS.DO {
+		do = 1 << 7
+	}
+	r.buf = append(r.buf, byte(rcode>>4), 0, do, 0)
+	if r.info == 0 {
+		r.buf = append(r.buf, 0, 0)
+		return
+	}
+	for _, v := range [...]uint16{extendedLen, dns.EDNS0EDE, 2, r.info} {
+		r.buf = binary.BigEndian.AppendUint16(r.buf, v)
+	}
+}

@@ -1,0 +1,160 @@
+package dnsserver
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Options configure a Server.
+type Options struct {
+	// Addrs are listened on, each for UDP and TCP on the same port; port 0 takes a
+	// free one. 0.0.0.0 is every IPv4 address and [::] every IPv6 address, and no
+	// IPv4 one: give both for both. Such sockets answer from the address that was
+	// asked. At least one.
+	Addrs []netip.AddrPort
+	// Handler answers what passes admission. Required.
+	Handler Handler
+	// Log takes what an operator must know. Nil discards it.
+	Log *slog.Logger
+
+	// Sockets is how many UDP sockets share each address, with a goroutine each.
+	// Zero means GOMAXPROCS. Where the system cannot share one is used.
+	Sockets int
+
+	// The limits on TCP (RFC 9210 §4.2); zero takes the value in brackets.
+	MaxConns      int           // connections at the same time, over all addresses [150]
+	MaxConnsPerIP int           // of these from one address [25]
+	IdleTimeout   time.Duration // from one whole query to the next [10 s]
+	WriteTimeout  time.Duration // until a reply has been taken by the asker's side [5 s]
+}
+
+func (o *Options) withDefaults() Options {
+	d := *o
+	setDefault(&d.Sockets, runtime.GOMAXPROCS(0))
+	setDefault(&d.MaxConns, 150)
+	setDefault(&d.MaxConnsPerIP, 25)
+	setDefault(&d.IdleTimeout, 10*time.Second)
+	setDefault(&d.WriteTimeout, 5*time.Second)
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	return d
+}
+
+func setDefault[T comparable](v *T, otherwise T) {
+	var zero T
+	if *v == zero {
+		*v = otherwise
+	}
+}
+
+// Server answers DNS queries on its addresses.
+type Server struct {
+	o        Options
+	log      *limitedLog
+	bound    []*binding
+	loops    []*udpLoop
+	conns    *conns
+	counters []*counters // one for each UDP socket, and one for TCP
+	stopping atomic.Bool
+}
+
+// Listen binds every address, or none. Queries wait until Serve is called, which
+// must be followed by the end of its context, or Close.
+func Listen(o Options) (*Server, error) {
+	s := &Server{o: o.withDefaults()}
+	s.log = &limitedLog{log: s.o.Log}
+	s.conns = newConns(s)
+	for _, a := range s.o.Addrs {
+		b, err := bind(a, s.o.Sockets)
+		if err != nil {
+			s.Close()
+			return nil, err
+		}
+		s.bound = append(s.bound, b)
+		for _, c := range b.udp {
+			s.loops = append(s.loops, s.newUDP(c, b.addr))
+		}
+	}
+	return s, nil
+}
+
+// Addrs are the addresses that are listened on, with the ports that were taken, in
+// the order of Options.Addrs.
+func (s *Server) Addrs() []netip.AddrPort {
+	addrs := make([]netip.AddrPort, len(s.bound))
+	for i, b := range s.bound {
+		addrs[i] = b.addr
+	}
+	return addrs
+}
+
+// Serve answers until ctx is done. Then it answers what it has read, closes its
+// sockets and connections, waits for all its goroutines and returns nil. It returns
+// an error earlier only when a socket cannot be used any more. It is called once.
+func (s *Server) Serve(ctx context.Context) error {
+	defer s.Close()
+	g, running := errgroup.WithContext(ctx)
+	// What has been read is answered, also after the end of ctx.
+	answering := context.WithoutCancel(ctx)
+	for _, u := range s.loops {
+		g.Go(func() error { return u.serve(answering) })
+	}
+	for _, b := range s.bound {
+		g.Go(func() error { return s.accept(running, answering, b.tcp) })
+	}
+	<-running.Done()
+	s.stop()
+	err := g.Wait()
+	s.conns.wait()
+	return err
+}
+
+// stop ends all reading.
+func (s *Server) stop() {
+	s.stopping.Store(true)
+	for _, b := range s.bound {
+		b.stop()
+	}
+	s.conns.stop()
+}
+
+// Close frees the sockets of a server that does not serve.
+func (s *Server) Close() {
+	for _, b := range s.bound {
+		b.close()
+	}
+}
+
+// Stats tells what the server has done. It is safe for concurrent use.
+func (s *Server) Stats() Stats {
+	var st Stats
+	for _, n := range s.counters {
+		n.addTo(&st)
+	}
+	st.Connections = uint64(s.conns.count())
+	return st
+}
+
+// newCounters is called by Listen alone: afterwards the list of them is only read.
+func (s *Server) newCounters() *counters {
+	n := new(counters)
+	s.counters = append(s.counters, n)
+	return n
+}
+
+// pause waits, but not beyond the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

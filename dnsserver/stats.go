@@ -1,0 +1,54 @@
+package dnsserver
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+)
+
+// Stats is what a server has done since it began to listen.
+type Stats struct {
+	UDP, TCP  uint64     // messages read
+	Dropped   uint64     // of these not answered: no queries, or too many that were malformed
+	Rcodes    [16]uint64 // replies by the rcode in their header, where BADVERS is 0
+	Truncated uint64     // replies with TC
+	Panics    uint64     // in handlers; each was answered with SERVFAIL
+	Errors    uint64     // failed reads, writes and accepts
+
+	Connections uint64 // open TCP connections
+	Refused     uint64 // TCP connections closed at once, because of a limit
+	Evicted     uint64 // idle TCP connections closed to make room for others
+}
+
+// counters are those of one goroutine or a few, so that sockets do not share
+// a cache line.
+type counters struct {
+	queries           [transports]atomic.Uint64
+	dropped           atomic.Uint64
+	rcodes            [bitsRcode + 1]atomic.Uint64
+	truncated, panics atomic.Uint64
+	errors            atomic.Uint64
+	refused, evicted  atomic.Uint64
+	_                 [64]byte
+}
+
+func (n *counters) replied(msg []byte) {
+	head := binary.BigEndian.Uint16(msg[2:])
+	n.rcodes[head&bitsRcode].Add(1)
+	if head&bitTC != 0 {
+		n.truncated.Add(1)
+	}
+}
+
+func (n *counters) addTo(s *Stats) {
+	s.UDP += n.queries[UDP].Load()
+	s.TCP += n.queries[TCP].Load()
+	s.Dropped += n.dropped.Load()
+	for i := range n.rcodes {
+		s.Rcodes[i] += n.rcodes[i].Load()
+	}
+	s.Truncated += n.truncated.Load()
+	s.Panics += n.panics.Load()
+	s.Errors += n.errors.Load()
+	s.Refused += n.refused.Load()
+	s.Evicted += n.evicted.Load()
+}

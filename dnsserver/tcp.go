@@ -1,0 +1,138 @@
+package dnsserver
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// How long the accept loop rests after failures that follow one another.
+const (
+	acceptPause    = 5 * time.Millisecond
+	acceptPauseMax = time.Second
+)
+
+// accept takes connections until running is done. A failure to accept passes by
+// itself, or when connections are closed: idle ones are, when descriptors are short.
+func (s *Server) accept(running, answering context.Context, l net.Listener) error {
+	wait := acceptPause
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			wait = acceptPause
+			s.conns.start(answering, c)
+			continue
+		case s.stopping.Load():
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			s.conns.evict()
+		}
+		s.conns.n.errors.Add(1)
+		s.log.warn(accepting, "cannot accept a connection", "address", l.Addr(), "err", err)
+		pause(running, wait)
+		wait = min(2*wait, acceptPauseMax)
+	}
+}
+
+// conn answers the queries of one connection in the order in which they come: each
+// is answered from memory at once, so that none waits for another.
+type conn struct {
+	net  net.Conn
+	s    *Server
+	r    responder
+	idle atomic.Int64 // since when, in nanoseconds since start; 0 while a query is answered
+}
+
+// newConn readies a connection that has just come.
+func newConn(s *Server, c net.Conn, n *counters) *conn {
+	tc := &conn{net: c, s: s, r: responder{handler: s.o.Handler, log: s.log, n: n}}
+	tc.rest()
+	return tc
+}
+
+// keepBuffer is the size of buffers that a connection keeps while it is idle.
+const keepBuffer = 4 << 10
+
+// serve returns when the asker is done, too slow or sends what is no query, or when
+// the server stops.
+func (c *conn) serve(ctx context.Context) {
+	br := bufio.NewReaderSize(c.net, 1<<10)
+	var in, out []byte
+	for {
+		var err error
+		if in, err = c.read(br, in); err != nil {
+			return
+		}
+		c.idle.Store(0)
+		out = append(out[:0], 0, 0)
+		c.r.q = Query{From: addrPort(c.net.RemoteAddr()), Local: addrPort(c.net.LocalAddr()), Transport: TCP}
+		out = c.r.respond(ctx, in, out)
+		if len(out) == 2 || c.write(out) != nil {
+			return
+		}
+		if cap(in) > keepBuffer || cap(out) > keepBuffer {
+			in, out = nil, nil
+		}
+		c.rest()
+	}
+}
+
+// read reads one message into in, or a larger buffer. Its deadline is not moved by
+// parts of a message: who sends one octet at a time is not served for ever (RFC 7766
+// §6.2.3).
+func (c *conn) read(br *bufio.Reader, in []byte) ([]byte, error) {
+	c.armRead()
+	var head [2]byte
+	if _, err := io.ReadFull(br, head[:]); err != nil {
+		return in, err
+	}
+	n, have := int(binary.BigEndian.Uint16(head[:])), 0
+	for {
+		// Memory is given for what has come, not for what is announced.
+		want := min(n, max(cap(in), 2*have, minUDPSize))
+		if want > cap(in) {
+			in = append(make([]byte, 0, want), in[:have]...)
+		}
+		in = in[:want]
+		if _, err := io.ReadFull(br, in[have:]); err != nil {
+			return in, err
+		}
+		if have = want; have == n {
+			return in, nil
+		}
+	}
+}
+
+// write sends length and message in one piece (RFC 7766 §8). Whoever does not take
+// its replies is cut off.
+func (c *conn) write(out []byte) error {
+	binary.BigEndian.PutUint16(out, uint16(len(out)-2))
+	if err := c.net.SetWriteDeadline(time.Now().Add(c.s.o.WriteTimeout)); err != nil {
+		return err
+	}
+	_, err := c.net.Write(out)
+	return err
+}
+
+// rest says that the last query has been answered.
+func (c *conn) rest() { c.idle.Store(sinceStart() + 1) }
+
+// armRead starts the idle time-out, unless reading is over.
+func (c *conn) armRead() {
+	_ = c.net.SetReadDeadline(time.Now().Add(c.s.o.IdleTimeout))
+	if c.s.stopping.Load() { // after the line above: stop may have come between
+		c.stop()
+	}
+}
+
+// stop ends reading; what has been read is still answered.
+func (c *conn) stop() { _ = c.net.SetReadDeadline(time.Unix(1, 0)) }

@@ -1,0 +1,228 @@
+package selfreg_test
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/sources/lease"
+	"github.com/rollcall-dns/rollcall/sources/selfreg"
+)
+
+func TestRegistrationsOutliveARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		w := newWorld(t, setup{dir: dir})
+		w.want(201, "PUT", one, strings.Replace(whole, `"30s"`, `"3s"`, 1))
+		w.want(201, "PUT", "/v1/services/left/instances/one", "")
+		w.want(204, "DELETE", "/v1/services/left/instances/one", "")
+		w.want(201, "PUT", "/v1/services/ended/instances/one", `{"lease":"1s"}`)
+		w.want(201, "PUT", "/v1/services/drained/instances/1:x%2F2", `{"addresses":["10.0.0.1","2001:db8::1"],"ports":[{"number":1}],"lease":"1h"}`)
+		w.want(204, "PUT", "/v1/services/drained/instances/1:x%2F2/state", `{"state":"draining"}`)
+		time.Sleep(2 * time.Second)
+		before := w.want(200, "GET", one, "").Body.String()
+		w.stop()
+
+		w = newWorld(t, setup{dir: dir})
+		w.wantAnswer("web.svc.test. SRV", "web.svc.test. 3 IN SRV 10 11 8080 web-1.web.svc.test. + web-1.web.svc.test. 3 IN A 10.0.0.5")
+		if after := w.want(200, "GET", one, "").Body.String(); strings.Replace(before, `"remaining":"1s"`, `"remaining":"3s"`, 1) != after {
+			t.Errorf("before %s\nafter  %s\nwant the same with a whole lease", before, after)
+		}
+		w.wantAnswer("left.svc.test. A", "NXDOMAIN")
+		w.wantAnswer("ended.svc.test. A", "NXDOMAIN")
+		w.wantAnswer("drained.svc.test. A", "NODATA")
+		w.want(204, "PUT", "/v1/services/drained/instances/1:x%2F2/state", `{"state":"up"}`)
+		w.wantAnswer("drained.svc.test. AAAA", "drained.svc.test. 5 IN AAAA 2001:db8::1")
+		time.Sleep(3*time.Second + 10*time.Millisecond)
+		w.wantAnswer("web.svc.test. A", "NXDOMAIN")
+	})
+}
+
+func TestHeartbeatsAndRepetitionsAreNotWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		w := newWorld(t, setup{dir: dir})
+		w.want(201, "PUT", one, whole)
+		size := func() int64 {
+			info, err := os.Stat(filepath.Join(dir, "registrations.log"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return info.Size()
+		}
+		before := size()
+		for range 100 {
+			w.want(204, "PUT", one+"/heartbeat", "")
+			w.want(200, "PUT", one, whole)
+			w.want(204, "PUT", one+"/state", `{"state":"up"}`)
+		}
+		if after := size(); before == 0 || after != before {
+			t.Errorf("the log has grown from %d to %d octets", before, after)
+		}
+	})
+}
+
+func TestTwoProcessesCannotShareADirectory(t *testing.T) {
+	dir := t.TempDir()
+	now := func() int64 { return 0 }
+	first, err := selfreg.New(selfreg.Options{Now: now, DataDir: dir, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := selfreg.New(selfreg.Options{Now: now, DataDir: dir}); err == nil || !strings.Contains(err.Error(), "in use") || !strings.Contains(err.Error(), dir) {
+		t.Errorf("second: %v, want that %s is in use", err, dir)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDirectoryThatCannotBeIsAClearError(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := selfreg.New(selfreg.Options{Now: func() int64 { return 0 }, DataDir: filepath.Join(file, "data")})
+	if err == nil || !strings.Contains(err.Error(), "the data directory cannot be written") || !strings.Contains(err.Error(), file) {
+		t.Errorf("New: %v, want a clear error", err)
+	}
+}
+
+func TestRegistrationsThatAreNotValidAnyMoreAreLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		j, _, err := lease.OpenJournal(dir, slog.New(slog.NewTextHandler(io.Discard, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = j.Write([]lease.Record{
+			{ID: "web/good", Data: []byte(`{"addresses":["10.0.0.1"]}`)},
+			{ID: "web/lease", Data: []byte(`{"addresses":["10.0.0.1"],"lease":"1ms"}`)},
+			{ID: "web/none", Data: []byte(`{}`)},
+			{ID: "web", Data: []byte(`{"addresses":["10.0.0.1"]}`)},
+			{ID: "a..b/one", Data: []byte(`{"addresses":["10.0.0.1"]}`)},
+			{ID: "web/text", Data: []byte(`hello`)},
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.Close()
+		var l logs
+		w := newWorld(t, setup{dir: dir, log: slog.New(slog.NewTextHandler(&l, nil))})
+		if n := w.zone.Snapshot().Len(); n != 1 {
+			t.Errorf("%d instances, want the good one", n)
+		}
+		for _, part := range []string{"web/lease field=lease", "web/none field=addresses", "instance=web field=id", "a..b/one field=service", "web/text field=\"\"", "instances=1"} {
+			if !strings.Contains(l.String(), part) {
+				t.Errorf("log lacks %q:\n%s", part, l.String())
+			}
+		}
+	})
+}
+
+// More registrations than the zone takes now: those that are refused are unknown,
+// so that whoever renews one registers again and learns why.
+func TestRestartWithASmallerZone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		w := newWorld(t, setup{dir: dir})
+		w.want(201, "PUT", one, whole)
+		w.want(201, "PUT", "/v1/services/web/instances/two", whole)
+		w.stop()
+		w = newWorld(t, setup{dir: dir, max: 1})
+		beats := map[int]int{}
+		for _, id := range []string{"one", "two"} {
+			beats[w.send("PUT", "/v1/services/web/instances/"+id+"/heartbeat", "").Code]++
+		}
+		if beats[204] != 1 || beats[404] != 1 {
+			t.Errorf("heartbeats are answered %v, want one known and one not", beats)
+		}
+	})
+}
+
+func TestFullDiskRefusesAndChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		w := newWorld(t, setup{dir: dir})
+		w.want(201, "PUT", one, whole)
+		away := breakDisk(t, dir)
+		rec := w.want(503, "PUT", "/v1/services/web/instances/two", whole)
+		if rec.Header().Get("Retry-After") == "" || !strings.Contains(rec.Body.String(), "data directory") || strings.Contains(rec.Body.String(), dir) {
+			t.Errorf("refusal: %v %s", rec.Header(), rec.Body)
+		}
+		w.want(503, "PUT", one, `{"weight":9}`)
+		w.want(503, "PUT", one+"/state", `{"state":"down"}`)
+		w.want(503, "DELETE", one, "")
+		w.want(404, "PUT", "/v1/services/web/instances/two/heartbeat", "")
+		w.wantAnswer("web.svc.test. SRV", "web.svc.test. 5 IN SRV 10 11 8080 web-1.web.svc.test. + web-1.web.svc.test. 5 IN A 10.0.0.5")
+		w.want(204, "PUT", one+"/heartbeat", "") // nothing is written for these
+		w.want(200, "PUT", one, whole)
+
+		if err := os.Rename(away, dir); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		w.want(201, "PUT", "/v1/services/web/instances/two", whole)
+		w.want(204, "DELETE", one, "")
+		w.stop()
+		w = newWorld(t, setup{dir: dir})
+		if n := w.zone.Snapshot().Len(); n != 1 {
+			t.Errorf("%d instances after the restart, want two alone", n)
+		}
+	})
+}
+
+// breakDisk makes the open log a file on a full disk, and takes the directory
+// away, to where it says.
+func breakDisk(t *testing.T, dir string) (away string) {
+	t.Helper()
+	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	open, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range open {
+		if name, _ := os.Readlink(link); name == filepath.Join(dir, "registrations.log") {
+			fd, _ := strconv.Atoi(filepath.Base(link))
+			if err := syscall.Dup3(int(full.Fd()), fd, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	away = dir + ".away"
+	if err := os.Rename(dir, away); err != nil {
+		t.Fatal(err)
+	}
+	return away
+}
+
+// logs is the text that was logged.
+type logs struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}

@@ -1,0 +1,275 @@
+package selfreg_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/sources"
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// soak is how long TestSoak runs in real time:
+//
+//	go test ./sources/selfreg -run TestSoak -soak 1m
+var soak = flag.Duration("soak", 3*time.Second, "how long TestSoak runs")
+
+// Clients that do everything at once, each with an instance of its own and some
+// with that of another: what a client was told is true.
+func TestWritesHeartbeatsAndEndsOfLeasesRace(t *testing.T) {
+	dirs := map[string]string{"in memory": "", "with a directory": t.TempDir()}
+	for name, dir := range dirs {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, setup{dir: dir})
+			var all sync.WaitGroup
+			for i := range 8 {
+				all.Go(func() { live(w, i) })
+			}
+			all.Wait()
+			want := w.zone.Snapshot().Len()
+			w.stop()
+			if dir != "" {
+				again := newWorld(t, setup{dir: dir})
+				if n := again.zone.Snapshot().Len(); n != want {
+					t.Errorf("%d instances after the restart, want %d", n, want)
+				}
+			}
+		})
+	}
+}
+
+// live is a client that is told the truth about its own instance for half a second.
+func live(w *world, i int) {
+	r := rand.New(rand.NewPCG(uint64(i), 1))
+	own := fmt.Sprintf("/v1/services/s%d/instances/own", i)
+	key := zone.Key{Source: "selfreg", ID: fmt.Sprintf("s%d/own", i)}
+	shared := fmt.Sprintf("/v1/services/shared/instances/%d", i%3)
+	there := false
+	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+		switch r.IntN(5) {
+		case 0, 1:
+			want := 201
+			if there {
+				want = 200
+			}
+			w.want(want, "PUT", own, fmt.Sprintf(`{"weight":%d}`, r.IntN(3)))
+			there = true
+		case 2:
+			want := 404
+			if there {
+				want = 204
+			}
+			w.want(want, "DELETE", own, "")
+			there = false
+		case 3:
+			want := 404
+			if there {
+				want = 204
+			}
+			w.want(want, "PUT", own+"/heartbeat", "")
+		case 4:
+			for _, s := range []struct{ method, path, body string }{
+				{"PUT", shared, `{"lease":"1s"}`}, {"PUT", shared + "/heartbeat", ""}, {"PUT", shared + "/state", `{"state":"up"}`},
+				{"DELETE", shared, ""}, {"GET", shared, ""}, {"GET", "/v1/services?limit=3", ""},
+			} {
+				if code := w.send(s.method, s.path, s.body).Code; code >= 500 {
+					w.Errorf("%s %s: %d", s.method, s.path, code)
+				}
+			}
+		}
+		if _, ok := w.zone.Snapshot().Instance(key); ok != there {
+			w.Errorf("%v in the zone: %v, but the client was told %v", key, ok, there)
+		}
+	}
+}
+
+// A minute of 10,000 instances that renew every 2 s, in time that does not pass.
+func TestTenThousandHeartbeatsForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{})
+		const n = 10_000
+		for i := range n {
+			w.want(201, "PUT", fmt.Sprintf("/v1/services/web/instances/%d", i), `{"lease":"3s"}`)
+		}
+		for beat := range 300 { // 200 ms each; every instance has its turn at each tenth
+			time.Sleep(200 * time.Millisecond)
+			for i := beat % 10; i < n; i += 10 {
+				if code := w.send("PUT", fmt.Sprintf("/v1/services/web/instances/%d/heartbeat", i), "").Code; code != 204 {
+					t.Fatalf("heartbeat of %d after %v: %d", i, time.Duration(beat)*200*time.Millisecond, code)
+				}
+			}
+		}
+		if got := w.zone.Snapshot().Len(); got != n {
+			t.Errorf("%d instances, want %d", got, n)
+		}
+		time.Sleep(3100 * time.Millisecond)
+		if got := w.zone.Snapshot().Len(); got != 0 {
+			t.Errorf("%d instances without heartbeats, want none", got)
+		}
+	})
+}
+
+// The same in real time; half of the instances stop, and must be gone.
+func TestSoak(t *testing.T) {
+	w := newWorld(t, setup{})
+	const n, workers = 10_000, 4
+	ctx, cancel := context.WithTimeout(t.Context(), *soak)
+	defer cancel()
+	var all sync.WaitGroup
+	var beats, wrong atomic.Int64
+	for k := range workers {
+		all.Go(func() {
+			for i := k; i < n; i += workers {
+				w.want(201, "PUT", fmt.Sprintf("/v1/services/web/instances/%d", i), `{"lease":"6s"}`)
+			}
+			for tick := time.NewTicker(2 * time.Second); ; {
+				for i := k; i < n && ctx.Err() == nil; i += workers {
+					if w.send("PUT", fmt.Sprintf("/v1/services/web/instances/%d/heartbeat", i), "").Code != 204 {
+						wrong.Add(1)
+					}
+					beats.Add(1)
+				}
+				select {
+				case <-tick.C:
+				case <-ctx.Done():
+					tick.Stop()
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if wrong.Load() > 0 || beats.Load() < n {
+		t.Errorf("%d of %d heartbeats were refused", wrong.Load(), beats.Load())
+	}
+	if got := w.zone.Snapshot().Len(); got != n {
+		t.Errorf("%d instances, want %d", got, n)
+	}
+	t.Logf("%d heartbeats in %v", beats.Load(), *soak)
+}
+
+// From the end of a lease to the first lookup without the name, in real time.
+func TestInstanceIsGoneWithin100msAfterItsLeaseEnds(t *testing.T) {
+	w := newWorld(t, setup{})
+	const n = 100
+	names := make([]string, n)
+	ends := make([]int64, n)
+	for i := range n {
+		names[i] = fmt.Sprintf("s%d.svc.test.", i)
+		w.want(201, "PUT", fmt.Sprintf("/v1/services/s%d/instances/one", i), fmt.Sprintf(`{"lease":"%dms","addresses":["10.0.0.1"]}`, 1000+7*i))
+		in, _ := w.zone.Snapshot().Instance(zone.Key{Source: "selfreg", ID: fmt.Sprintf("s%d/one", i)})
+		ends[i] = in.Lease.Deadline()
+	}
+	var late []time.Duration
+	for i := range n {
+		for {
+			before := w.now()
+			got := w.ask(names[i] + " A")
+			if before >= ends[i] && got != "NXDOMAIN" && got != "NODATA" {
+				t.Fatalf("%s: %s after the end of its lease", names[i], got)
+			}
+			if got == "NXDOMAIN" {
+				if w.now() < ends[i] {
+					t.Fatalf("%s: gone before its lease ended", names[i])
+				}
+				late = append(late, time.Duration(before-ends[i]))
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	slices.Sort(late)
+	t.Logf("gone after the end: median %v, longest %v", late[n/2], late[n-1])
+	if late[n-1] > 100*time.Millisecond {
+		t.Errorf("an instance was gone only %v after its lease had ended", late[n-1])
+	}
+}
+
+// The source fails and runs again while clients write.
+func TestWritesWhileTheSourceFails(t *testing.T) {
+	fails := new(failing)
+	w := newWorld(t, setup{sink: func(s sources.Sink) sources.Sink { fails.Sink = s; return fails }})
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			for n := range 10 {
+				path := fmt.Sprintf("/v1/services/web/instances/%d-%d", i, n)
+				for w.send("PUT", path, "").Code == 503 {
+					time.Sleep(time.Millisecond)
+				}
+				w.want(204, "PUT", path+"/heartbeat", "")
+			}
+		})
+	}
+	all.Wait()
+	if n := w.zone.Snapshot().Len(); n != 40 {
+		t.Errorf("%d instances, want 40", n)
+	}
+}
+
+// failing is a sink that refuses each tenth change.
+type failing struct {
+	sources.Sink
+	n int
+}
+
+func (f *failing) Send(ctx context.Context, c zone.Change) (zone.Result, error) {
+	if f.n++; f.n%10 == 0 {
+		return zone.Result{}, fmt.Errorf("change %d is one too many", f.n)
+	}
+	return f.Sink.Send(ctx, c)
+}
+
+func BenchmarkHeartbeat(b *testing.B) {
+	w := newWorld(b, setup{})
+	w.want(201, "PUT", one, `{"lease":"1h"}`)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		r := httptest.NewRequest("PUT", one+"/heartbeat", nil)
+		for pb.Next() {
+			rec := httptest.ResponseRecorder{}
+			w.h.ServeHTTP(&rec, r)
+			if rec.Code != 204 {
+				b.Error(rec.Code)
+			}
+		}
+	})
+}
+
+func BenchmarkRegister(b *testing.B) {
+	for name, dir := range map[string]string{"memory": "", "disk": b.TempDir()} {
+		for _, clients := range []int{1, 100} {
+			b.Run(fmt.Sprintf("%s/%d", name, clients), func(b *testing.B) {
+				s := setup{}
+				if dir != "" {
+					s.dir = b.TempDir()
+				}
+				w := newWorld(b, s)
+				var next atomic.Int64
+				b.SetParallelism(max(1, clients/2))
+				if clients == 1 {
+					for b.Loop() {
+						w.want(201, "PUT", fmt.Sprintf("/v1/services/web-%d/instances/%d", next.Load()%1000, next.Add(1)), whole)
+					}
+					return
+				}
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						n := next.Add(1)
+						if code := w.send("PUT", fmt.Sprintf("/v1/services/web-%d/instances/%d", n%1000, n), whole).Code; code != 201 {
+							b.Error(code)
+						}
+					}
+				})
+			})
+		}
+	}
+}
