@@ -15,9 +15,7 @@ type Failure struct {
 	Why   string // for logs, not sent
 }
 
-func (f *Failure) Error() string {
-	return fmt.Sprintf("%s: %s", dns.RcodeToString[f.Rcode], f.Why)
-}
+func (f *Failure) Error() string { return fmt.Sprintf("%s (rcode %d)", f.Why, f.Rcode) }
 
 // errDrop is what deserves no answer at all.
 var errDrop = errors.New("dropped")

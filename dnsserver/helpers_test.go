@@ -240,6 +240,9 @@ func text(t testing.TB, reply []byte) string {
 		rcode = m.Rcode&15 | opt.ExtendedRcode()&^15
 	}
 	out := dns.RcodeToString[rcode]
+	if rcode == dns.RcodeBadVers {
+		out = "BADVERS" // shares its number with BADSIG, of TSIG
+	}
 	for _, f := range []struct {
 		on   bool
 		name string
