@@ -2,7 +2,9 @@ package selfreg
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,25 +75,30 @@ func hostOf(id string) string {
 }
 
 // ofInstance adds what the zone would refuse, under the names that clients know.
+// All addresses have the same ports, which are looked at once.
 func (f *faults) ofInstance(in *zone.Instance) {
-	err := in.Validate()
+	check := *in
+	check.Endpoints = slices.Clone(in.Endpoints)
+	for i := range check.Endpoints[1:] {
+		check.Endpoints[1+i].Ports = nil
+	}
+	if n := len(in.Endpoints) * len(in.Endpoints[0].Ports); n > maxPorts {
+		f.add("ports", fmt.Sprintf("must be at most %d, counted once for each address", maxPorts))
+	}
+	err := check.Validate()
 	list := []error{err}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		list = many.Unwrap()
 	}
 	for _, err := range list {
 		if fe := new(zone.FieldError); errors.As(err, &fe) {
-			reason := fe.Reason
-			if fe.Field == "Ports" {
-				reason += ", counted once for each address"
-			}
-			f.add(fieldOf(fe.Field), reason)
+			f.add(fieldOf(fe.Field), fe.Reason)
 		}
 	}
 }
 
 // fieldOf gives a field of zone.Instance its name in the body: the addresses of a
-// service have the same ports, so "Endpoints[2].Ports[1].Proto" is "ports[1].protocol".
+// service have the same ports, so "Endpoints[0].Ports[1].Proto" is "ports[1].protocol".
 func fieldOf(field string) string {
 	head, rest, nested := strings.Cut(field, "].")
 	switch {
