@@ -18,6 +18,9 @@ var runID = fmt.Sprintf("rc%06x", rand.N(1<<24))
 // image is what the containers of the tests run: busybox and peer.
 var image = "rollcall-test:" + runID
 
+// shipped is the image of the program itself, once shippedImage has made it.
+var shipped = "rollcall-shipped:" + runID
+
 // shared is the directory of what is built once for all tests.
 var shared string
 
@@ -41,7 +44,7 @@ func sweep() {
 		return
 	}
 	removeLabelled(runID)
-	exec.Command("docker", "rmi", "--force", image).Run()
+	exec.Command("docker", "rmi", "--force", image, shipped).Run()
 }
 
 // removeLabelled removes the containers and networks with the label.
@@ -118,3 +121,11 @@ func importImage(host string) error {
 
 // localImage imports the image into the engine of the environment, once.
 var localImage = sync.OnceValue(func() error { return importImage("") })
+
+// shippedImage builds the image of the program as users do, once.
+var shippedImage = sync.OnceValue(func() error {
+	if out, err := exec.Command("make", "-C", "..", "image", "IMAGE="+shipped).CombinedOutput(); err != nil {
+		return fmt.Errorf("make image: %w\n%s", err, out)
+	}
+	return nil
+})

@@ -54,6 +54,22 @@ func TestReadmeWordForWord(t *testing.T) {
 	}
 }
 
+func TestReadmeLinksExist(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(string(text), -1)
+	if len(links) == 0 {
+		t.Error("found no links")
+	}
+	for _, l := range links {
+		if _, err := os.Stat(filepath.Join("..", l[1])); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A block is commands, and what they are said to print: "" is not said.
 type block struct{ run, want string }
 

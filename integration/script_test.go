@@ -17,12 +17,13 @@ import (
 //	serve FLAG…                      start a server on free ports, wait until it is ready
 //	stop                             stop it, and have its output as stdout and stderr
 //	container NAME FLAG… -- ARG…     run a container of the test image as $ID-NAME
+//	image                            build the image of the program, $SHIPPED
 //	network NAME FLAG…               make a network $ID-NAME
 //	eventually TIME REGEXP COMMAND…  run COMMAND until its output matches
 //	always TIME REGEXP COMMAND…      run COMMAND again and again: its output matches each time
 //	engine start|stop                an engine of the script's own, for which $DOCKER_HOST is set
 //
-// and the variables REPO, ID (unique, a label), IMAGE, DNS and HTTP (addresses of the
+// and the variables ID (unique, a label), IMAGE, DNS and HTTP (addresses of the
 // server), PORT (of DNS). What a script makes on the engine is removed at its end.
 func TestScripts(t *testing.T) {
 	bin, err := binaries()
@@ -40,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"serve":      serve,
 			"stop":       stop,
 			"container":  container,
+			"image":      imageCmd,
 			"network":    network,
 			"eventually": eventually,
 			"always":     always,
@@ -49,17 +51,11 @@ func TestScripts(t *testing.T) {
 }
 
 func setUp(e *testscript.Env, bin string) error {
-	repo, err := filepath.Abs("..")
-	if err != nil {
-		return err
-	}
 	script := strings.TrimPrefix(filepath.Base(e.WorkDir), "script-")
 	id := runID + "-" + strings.ReplaceAll(script, "_", "-")
 	e.Vars = append(e.Vars,
 		"PATH="+bin+":"+os.Getenv("PATH")+":/usr/sbin:/sbin",
 		"DOCKER_HOST="+os.Getenv("DOCKER_HOST"),
-		"HOME="+os.Getenv("HOME"), // of Go's caches
-		"REPO="+repo,
 		"ID="+id,
 		"IMAGE="+image,
 		// a script that wants something else says so with a flag
@@ -67,11 +63,6 @@ func setUp(e *testscript.Env, bin string) error {
 		"ROLLCALL_HTTP=127.0.0.1:0",
 		"ROLLCALL_DOCKER=off",
 	)
-	for _, v := range os.Environ() {
-		if strings.HasPrefix(v, "GO") { // scripts that build do it as the tests were built
-			e.Vars = append(e.Vars, v)
-		}
-	}
 	e.Values[stateKey{}] = new(state)
 	e.Defer(func() { removeLabelled(id) })
 	return nil
@@ -98,6 +89,12 @@ func container(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	run = append(append(run, flags...), image)
 	ts.Check(ts.Exec("docker", append(run, command...)...))
+}
+
+func imageCmd(ts *testscript.TestScript, neg bool, args []string) {
+	plain(ts, neg, len(args) == 0, "image")
+	ts.Check(shippedImage())
+	ts.Setenv("SHIPPED", shipped)
 }
 
 func network(ts *testscript.TestScript, neg bool, args []string) {
