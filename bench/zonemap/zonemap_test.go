@@ -31,7 +31,9 @@ const names = 1_000_000
 func nameOf(i int) string { return fmt.Sprintf("\x08svc-%04x\x06t%05d", i&0xffff, i) }
 
 // own is the product's hash trie.
-type own struct{ cur atomic.Pointer[hamt.Map[string, *value]] }
+type own struct {
+	cur atomic.Pointer[hamt.Map[string, *value]]
+}
 
 func newOwn() store { s := &own{}; s.cur.Store(&hamt.Map[string, *value]{}); return s }
 
@@ -45,7 +47,9 @@ func (s *own) set(ns []string, v *value) {
 	s.cur.Store(&m)
 }
 
-type radix struct{ cur atomic.Pointer[iradix.Tree[*value]] }
+type radix struct {
+	cur atomic.Pointer[iradix.Tree[*value]]
+}
 
 func newRadix() store { s := &radix{}; s.cur.Store(iradix.New[*value]()); return s }
 
@@ -123,7 +127,9 @@ func (s *sharded) set(ns []string, v *value) {
 }
 
 // copied is the built-in map, copied whole for each batch: the floor for lookups.
-type copied struct{ cur atomic.Pointer[map[string]*value] }
+type copied struct {
+	cur atomic.Pointer[map[string]*value]
+}
 
 func newCopied() store { s := &copied{}; s.cur.Store(&map[string]*value{}); return s }
 
