@@ -122,6 +122,9 @@ func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 func (s *Source) Close() error {
 	s.running.Lock()
 	defer s.running.Unlock()
+	if s.closed {
+		return nil
+	}
 	s.closed = true
 	return s.journal.Close()
 }
