@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,6 +96,24 @@ type testWriter struct{ t testing.TB }
 func (w testWriter) Write(b []byte) (int, error) {
 	w.t.Logf("%s", b)
 	return len(b), nil
+}
+
+// safeBuffer is written by a server and read by a test.
+type safeBuffer struct {
+	mu sync.Mutex // guards b
+	b  strings.Builder
+}
+
+func (s *safeBuffer) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
 
 // A wire is a connection to a server, over either transport.
@@ -202,7 +221,10 @@ func query(question string) []byte {
 			size, _ := strconv.Atoi(value)
 			m.SetEdns0(uint16(size), false)
 		case "+do":
-			m.SetEdns0(1232, true)
+			if m.IsEdns0() == nil {
+				m.SetEdns0(1232, true)
+			}
+			m.IsEdns0().SetDo()
 		case "+rd":
 			m.RecursionDesired = true
 		case "+cd":

@@ -1,0 +1,169 @@
+package dnsserver
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// localIs answers with the address that was asked, as the handler sees it.
+var localIs = handlerFunc(func(_ context.Context, q *Query) (*dns.Msg, error) {
+	return &dns.Msg{Answer: []dns.RR{rr(`x. 0 IN TXT "` + q.Local.String() + `"`)}}, nil
+})
+
+// A client takes an answer only from the address that it asked: here the kernel
+// checks that, because the client's socket is connected.
+func TestWildcardAnswersFromTheAddressThatWasAsked(t *testing.T) {
+	s := serve(t, Options{Handler: localIs}, "0.0.0.0:0", "[::]:0")
+	asked := []netip.AddrPort{}
+	for _, a := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
+		asked = append(asked, netip.AddrPortFrom(netip.MustParseAddr(a), s.Addrs()[0].Port()))
+	}
+	for _, a := range ownIPv6(t) {
+		asked = append(asked, netip.AddrPortFrom(a, s.Addrs()[1].Port()))
+	}
+	for _, addr := range asked {
+		for _, network := range []string{"udp", "tcp"} {
+			t.Run(network+" "+addr.String(), func(t *testing.T) {
+				w := dial(t, network, addr)
+				for range 2 { // what the first leaves behind must not harm the second
+					w.send(query("x. TXT"))
+					want := `NOERROR: x. 0 IN TXT "` + addr.String() + `"`
+					if got := withoutZone(text(t, w.receive())); got != withoutZone(want) {
+						t.Errorf("got %s, want %s", got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// ownIPv6 is ::1 and whatever other IPv6 addresses this host has, link-local ones
+// with their zone.
+func ownIPv6(t *testing.T) []netip.Addr {
+	t.Helper()
+	addrs := []netip.Addr{netip.IPv6Loopback()}
+	ifs, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range ifs {
+		as, err := i.Addrs()
+		if err != nil || i.Flags&net.FlagUp == 0 {
+			continue
+		}
+		for _, a := range as {
+			p, err := netip.ParsePrefix(a.String())
+			if err != nil || p.Addr().Unmap().Is4() || p.Addr().IsLoopback() {
+				continue
+			}
+			ip := p.Addr()
+			if ip.IsLinkLocalUnicast() {
+				ip = ip.WithZone(i.Name)
+			}
+			// A tentative address cannot be used yet.
+			if c, err := net.ListenUDP("udp6", net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, 0))); err == nil {
+				c.Close()
+				addrs = append(addrs, ip)
+			}
+		}
+	}
+	return addrs
+}
+
+func withoutZone(s string) string {
+	before, after, ok := strings.Cut(s, "%")
+	if !ok {
+		return s
+	}
+	return before + after[strings.Index(after, "]"):]
+}
+
+func TestIPv6WildcardTakesNoIPv4(t *testing.T) {
+	s := serve(t, Options{Handler: localIs}, "[::]:0")
+	port := s.Addrs()[0].Port()
+	// So another server can have the port for IPv4.
+	other := serve(t, Options{Handler: localIs}, netip.AddrPortFrom(netip.IPv4Unspecified(), port).String())
+	w := dial(t, "udp", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port))
+	w.send(query("x. TXT"))
+	w.receive()
+	if s.Stats().UDP != 0 || other.Stats().UDP != 1 {
+		t.Errorf("IPv6 socket has read %d datagrams, IPv4 socket %d; want 0 and 1", s.Stats().UDP, other.Stats().UDP)
+	}
+}
+
+// Handlers see the asker as the zone knows it.
+func TestAskerIsSeen(t *testing.T) {
+	h := handlerFunc(func(_ context.Context, q *Query) (*dns.Msg, error) {
+		return &dns.Msg{Answer: []dns.RR{rr(`x. 0 IN TXT "` + q.From.String() + `"`)}}, nil
+	})
+	everywhere(t, Options{Handler: h}, func(t *testing.T, open func(testing.TB) *wire) {
+		w := open(t)
+		w.send(query("x. TXT"))
+		if got, want := text(t, w.receive()), `NOERROR: x. 0 IN TXT "`+w.LocalAddr().String()+`"`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
+func TestManyAskersOverAllSockets(t *testing.T) {
+	s := serve(t, Options{Handler: authorityOf(newZone(t)), Sockets: 4}, "127.0.0.1:0")
+	const askers, each = 64, 5
+	for range askers {
+		w := dial(t, "udp", s.Addrs()[0])
+		for range each {
+			msg := query("web.svc.test. SRV +edns=1232")
+			w.send(msg)
+			checkEcho(t, msg, w.receive())
+		}
+		w.Close()
+	}
+	used := 0
+	for _, u := range s.loops {
+		if u.r.n.queries[UDP].Load() > 0 {
+			used++
+		}
+	}
+	if s.Stats().UDP != askers*each {
+		t.Errorf("%d datagrams read, want %d", s.Stats().UDP, askers*each)
+	}
+	if canShare && used < 2 {
+		t.Errorf("%d of %d sockets were used", used, len(s.loops))
+	}
+}
+
+// A goroutine is never started for a datagram.
+func TestUDPNeedsNoGoroutines(t *testing.T) {
+	s := serve(t, Options{Handler: authorityOf(newZone(t)), Sockets: 2}, "127.0.0.1:0")
+	w := dial(t, "udp", s.Addrs()[0])
+	w.send(query("web.svc.test. A"))
+	w.receive()
+	before := runtime.NumGoroutine()
+	for range 200 {
+		w.send(query("web.svc.test. A"))
+	}
+	for range 200 {
+		w.receive()
+		if n := runtime.NumGoroutine(); n > before {
+			t.Fatalf("%d goroutines, %d before", n, before)
+		}
+	}
+}
+
+func TestDatagramsThatAreNoQueriesAreDropped(t *testing.T) {
+	s := serve(t, Options{Handler: localIs, Sockets: 1}, "127.0.0.1:0")
+	w := dial(t, "udp", s.Addrs()[0])
+	w.send(nil)
+	w.send([]byte("GET / HTTP"))
+	w.send(message(bitQR, "1000", webA))
+	w.send(query("x. TXT"))
+	w.receive()
+	if st := s.Stats(); st.UDP != 4 || st.Dropped != 3 || st.Rcodes[0] != 1 {
+		t.Errorf("stats %+v", st)
+	}
+}
