@@ -1,6 +1,7 @@
 package selfreg_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -39,6 +40,7 @@ type world struct {
 
 type setup struct {
 	max    int
+	domain string // "" is svc.test
 	dir    string
 	adv    []netip.Addr
 	log    *slog.Logger
@@ -48,7 +50,7 @@ type setup struct {
 
 func newWorld(t testing.TB, s setup) *world {
 	t.Helper()
-	z, err := zone.New(zone.Options{Domains: []zone.Name{zone.MustParseName("svc.test")}, MaxInstances: s.max, Serial: 100})
+	z, err := zone.New(zone.Options{Domains: []zone.Name{zone.MustParseName(cmp.Or(s.domain, "svc.test"))}, MaxInstances: s.max, Serial: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

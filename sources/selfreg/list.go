@@ -2,6 +2,7 @@ package selfreg
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/base64"
@@ -240,13 +241,14 @@ func (a *api) getInstance(w http.ResponseWriter, r *http.Request) *problem {
 // stream writes an object bit by bit, so that a long listing is never in memory.
 type stream struct {
 	w   *bufio.Writer
-	enc *json.Encoder
+	buf bytes.Buffer
+	enc *json.Encoder // into buf
 }
 
 func (a *api) stream(w http.ResponseWriter, body func(*stream)) {
 	w.Header().Set("Content-Type", "application/json")
 	s := &stream{w: bufio.NewWriterSize(w, 32<<10)}
-	s.enc = json.NewEncoder(s.w)
+	s.enc = json.NewEncoder(&s.buf)
 	s.enc.SetEscapeHTML(false)
 	s.text("{")
 	body(s)
@@ -256,7 +258,11 @@ func (a *api) stream(w http.ResponseWriter, body func(*stream)) {
 
 func (s *stream) text(t string) { io.WriteString(s.w, t) }
 
-func (s *stream) value(v any) { s.enc.Encode(v) }
+func (s *stream) value(v any) {
+	s.buf.Reset()
+	s.enc.Encode(v)
+	s.w.Write(bytes.TrimSuffix(s.buf.Bytes(), []byte("\n")))
+}
 
 func (s *stream) next(cursor string) {
 	if cursor != "" {

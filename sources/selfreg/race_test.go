@@ -2,6 +2,7 @@ package selfreg_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -214,6 +215,49 @@ func TestWritesWhileTheSourceFails(t *testing.T) {
 		t.Errorf("%d instances, want 40", n)
 	}
 }
+
+// What a client was told has failed has not happened, also to what was there.
+func TestWriteThatTheSinkRefusesChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		refuse := false
+		w := newWorld(t, setup{dir: dir, sink: func(s sources.Sink) sources.Sink {
+			return sinkFunc(func(ctx context.Context, c zone.Change) (zone.Result, error) {
+				if refuse {
+					refuse = false
+					return zone.Result{}, errors.New("not now")
+				}
+				return s.Send(ctx, c)
+			})
+		}})
+		w.want(201, "PUT", one, whole)
+		const answer = "web.svc.test. 5 IN SRV 10 11 8080 web-1.web.svc.test. + web-1.web.svc.test. 5 IN A 10.0.0.5"
+		for _, s := range []struct{ method, path, body string }{
+			{"PUT", one, `{"weight":7,"lease":"1h"}`}, {"PUT", one + "/state", `{"state":"down"}`}, {"DELETE", one, ""},
+			{"PUT", "/v1/services/web/instances/two", ""},
+		} {
+			refuse = true
+			w.want(503, s.method, s.path, s.body)
+			time.Sleep(time.Second) // the source runs again
+			w.wantAnswer("web.svc.test. SRV", answer)
+			w.want(404, "PUT", "/v1/services/web/instances/two/heartbeat", "")
+			if r := read(t, w.want(200, "GET", one, "")); r.Lease.Duration != "30s" {
+				t.Errorf("after %s: the lease is one of %s", s.method, r.Lease.Duration)
+			}
+			w.want(204, "PUT", one+"/heartbeat", "")
+		}
+		w.stop()
+		w = newWorld(t, setup{dir: dir})
+		w.wantAnswer("web.svc.test. SRV", answer)
+		if n := w.zone.Snapshot().Len(); n != 1 {
+			t.Errorf("%d instances after the restart, want 1", n)
+		}
+	})
+}
+
+type sinkFunc func(context.Context, zone.Change) (zone.Result, error)
+
+func (f sinkFunc) Send(ctx context.Context, c zone.Change) (zone.Result, error) { return f(ctx, c) }
 
 // failing is a sink that refuses each tenth change.
 type failing struct {

@@ -86,7 +86,8 @@ func (s *Source) gather(first *write) []*write {
 }
 
 // commit does a batch in order, and answers each write of it. An error means that
-// the sink takes no more; what could not be published then is by the next Run.
+// the sink takes no more; the writes that it has not taken are as if they had
+// never been.
 func (s *Source) commit(ctx context.Context, sink sources.Sink, batch []*write) error {
 	defer func() {
 		for _, w := range batch {
@@ -202,6 +203,7 @@ func (s *Source) publish(ctx context.Context, sink sources.Sink, steps []step) e
 	}
 	res, err := sink.Send(ctx, c)
 	if err != nil {
+		s.restore(steps)
 		return err
 	}
 	refused := make(map[string]error, len(res.Rejected))
@@ -214,6 +216,28 @@ func (s *Source) publish(ctx context.Context, sink sources.Sink, steps []step) e
 		st.answer(outcome{created: st.old == nil, err: refused[st.id]})
 	}
 	return err
+}
+
+// restore takes back steps that the zone has not taken: nothing of a write that
+// is not confirmed stays.
+func (s *Source) restore(steps []step) {
+	var gone []string
+	var back []lease.Record
+	for i := range steps {
+		st := &steps[i]
+		if st.old == nil {
+			s.leases.Release(st.id)
+			delete(s.regs, st.id)
+			gone = append(gone, st.id)
+			continue
+		}
+		old := *st.old
+		old.in.Lease, _ = s.leases.Grant(st.id, old.period)
+		s.regs[st.id] = &old
+		back = append(back, lease.Record{ID: st.id, Data: encode(&old)})
+	}
+	s.journalGone(gone)
+	s.journal.Note(back)
 }
 
 // reasonOf is what operators read about a state that a service has given itself.
