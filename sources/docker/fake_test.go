@@ -30,6 +30,7 @@ type fake struct {
 	broken      map[string]int           // status of an inspection, by ID
 	stuck       map[string]chan struct{} // inspections that hang, by ID
 	listStatus  int                      // of the next listings, if not 0
+	cut         bool                     // all inspections but the first are refused
 	requests    map[string]int           // by path, without version
 	clientTalks string                   // version in the last request
 }
@@ -142,6 +143,9 @@ func (f *fake) serveList(w http.ResponseWriter) {
 func (f *fake) serveInspect(w http.ResponseWriter, r *http.Request, id string) {
 	f.mu.Lock()
 	c, status, stuck := f.containers[id], f.broken[id], f.stuck[id]
+	if f.cut && id != fakeID(1) {
+		status = http.StatusForbidden
+	}
 	f.mu.Unlock()
 	if stuck != nil {
 		select {

@@ -124,17 +124,17 @@ func TestADeathThatANewStartHasOvertakenIsNone(t *testing.T) {
 	one := f.run(1)
 	w := newWorld(t, Options{Host: f.host()})
 	w.follow()
-	f.with(func() { f.containers[one].Started = time.Now().Add(time.Hour) })
+	f.with(func() { f.containers[one].Started, f.containers[one].Name = time.Now().Add(time.Hour), "new" })
 	f.emit("container", "rename", one)
+	w.want("new:up")
 	inspections := func() (n int) {
 		f.with(func() { n = f.requests["/containers/"+one+"/json"] })
 		return n
 	}
-	w.until("it is looked at", func() bool { return inspections() == 2 })
 	before := w.zone.Snapshot().Serial()
 	f.emit("container", "die", one)
 	w.until("it is looked at again", func() bool { return inspections() == 3 })
-	w.keeps("web-1:up", 10*time.Millisecond)
+	w.keeps("new:up", 10*time.Millisecond)
 	if after := w.zone.Snapshot().Serial(); after != before {
 		t.Errorf("the serial went from %d to %d", before, after)
 	}

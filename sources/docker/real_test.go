@@ -105,7 +105,8 @@ func TestRealStopDrains(t *testing.T) {
 	at := l.address(id, "bridge") + "@bridge"
 	l.wantMine(w, map[string]string{"web": "up " + at})
 	l.must(l.api.ContainerKill(t.Context(), id, "HUP"))
-	w.keeps(w.names(), 50*time.Millisecond)
+	time.Sleep(50 * time.Millisecond)
+	l.wantMine(w, map[string]string{"web": "up " + at})
 	stopped := make(chan error, 1)
 	go func() { stopped <- l.api.ContainerStop(t.Context(), id, api.StopOptions{}) }()
 	l.wantMine(w, map[string]string{"web": "draining " + at})

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,7 +34,7 @@ func newDaemon(t *testing.T, args ...string) *daemon {
 	}
 	d := &daemon{t: t, dir: dir, args: args}
 	t.Cleanup(func() {
-		d.stop(syscall.SIGTERM)
+		d.halt()
 		d.unmount()
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
@@ -44,6 +45,11 @@ func newDaemon(t *testing.T, args ...string) *daemon {
 }
 
 func (d *daemon) host() string { return "unix://" + filepath.Join(d.dir, "engine.sock") }
+
+func (d *daemon) client() client.Opt { return client.WithHost(d.host()) }
+
+// halt stops the engine in good order.
+func (d *daemon) halt() { d.stop(syscall.SIGTERM) }
 
 func (d *daemon) start() {
 	d.t.Helper()
@@ -63,7 +69,7 @@ func (d *daemon) start() {
 	}
 	d.over = make(chan struct{})
 	go func(cmd *exec.Cmd, over chan struct{}) { defer close(over); _ = cmd.Wait() }(d.cmd, d.over)
-	for end := time.Now().Add(60 * time.Second); Available(d.t.Context(), d.host()) != nil; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); Available(context.Background(), d.host()) != nil; time.Sleep(50 * time.Millisecond) {
 		select {
 		case <-d.over:
 		default:
@@ -105,7 +111,7 @@ func (d *daemon) unmount() {
 
 func TestRealRestartOfTheEngine(t *testing.T) {
 	d := newDaemon(t)
-	l := newLab(t, client.WithHost(d.host()))
+	l := newLab(t, d.client())
 	w := newWorld(t, Options{Host: d.host()})
 	result, _ := w.follow()
 	host := func(s *spec) { s.host.NetworkMode = "host" }
@@ -115,7 +121,7 @@ func TestRealRestartOfTheEngine(t *testing.T) {
 	const at = "up 192.0.2.10@"
 	l.wantMine(w, map[string]string{"mortal": at, "phoenix": at})
 
-	d.stop(syscall.SIGTERM)
+	d.halt()
 	if err := failed(t, result); !strings.Contains(err.Error(), "docker events: ") {
 		t.Errorf("Run: %v", err)
 	}
