@@ -6,11 +6,14 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-func startHTTP(t *testing.T, ctx context.Context, h http.HandlerFunc) (url string, stopped <-chan error) {
+// startHTTP serves until ctx is done, which the test waits for at its end, or with
+// the function that gives the error of run.
+func startHTTP(t *testing.T, ctx context.Context, h http.HandlerFunc) (url string, stopped func() error) {
 	t.Helper()
 	s, err := listenHTTP("127.0.0.1:0", h, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -18,7 +21,9 @@ func startHTTP(t *testing.T, ctx context.Context, h http.HandlerFunc) (url strin
 	}
 	end := make(chan error, 1)
 	go func() { end <- s.run(ctx) }()
-	return "http://" + s.listener.Addr().String(), end
+	stopped = sync.OnceValue(func() error { return <-end })
+	t.Cleanup(func() { http.DefaultClient.CloseIdleConnections(); stopped() })
+	return "http://" + s.listener.Addr().String(), stopped
 }
 
 func TestHTTPFinishesRequestsUnderWay(t *testing.T) {
@@ -40,7 +45,7 @@ func TestHTTPFinishesRequestsUnderWay(t *testing.T) {
 	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "done" {
 		t.Errorf("got %q, %v", body, err)
 	}
-	if err := <-stopped; err != nil {
+	if err := stopped(); err != nil {
 		t.Error(err)
 	}
 }
