@@ -169,8 +169,9 @@ func TestInstanceIsGoneWithin100msAfterItsLeaseEnds(t *testing.T) {
 		in, _ := w.zone.Snapshot().Instance(zone.Key{Source: "selfreg", ID: fmt.Sprintf("s%d/one", i)})
 		ends[i] = in.Lease.Deadline()
 	}
-	var late []time.Duration
+	var late []time.Duration // how long after its end each was last seen
 	for i := range n {
+		last := time.Duration(0)
 		for {
 			before := w.now()
 			got := w.ask(names[i] + " A")
@@ -181,16 +182,17 @@ func TestInstanceIsGoneWithin100msAfterItsLeaseEnds(t *testing.T) {
 				if w.now() < ends[i] {
 					t.Fatalf("%s: gone before its lease ended", names[i])
 				}
-				late = append(late, time.Duration(before-ends[i]))
+				late = append(late, last)
 				break
 			}
+			last = max(last, time.Duration(before-ends[i]))
 			time.Sleep(time.Millisecond)
 		}
 	}
 	slices.Sort(late)
-	t.Logf("gone after the end: median %v, longest %v", late[n/2], late[n-1])
+	t.Logf("last seen after the end: median %v, longest %v", late[n/2], late[n-1])
 	if late[n-1] > 100*time.Millisecond {
-		t.Errorf("an instance was gone only %v after its lease had ended", late[n-1])
+		t.Errorf("an instance was still there %v after its lease had ended", late[n-1])
 	}
 }
 
