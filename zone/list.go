@@ -71,8 +71,10 @@ func (l list) with(m *member) list {
 	}
 	ms = append(ms, old[i:]...)
 	if len(ms) <= maxChunk {
+		// What a replaced member alone had stays in the mask: that costs a look.
+		c := &chunk{mask: l.chunks[ci].mask | m.e.mask, m: ms}
 		l.chunks = slices.Clone(l.chunks)
-		l.chunks[ci] = newChunk(ms)
+		l.chunks[ci] = c
 		return l
 	}
 	half := len(ms) / 2

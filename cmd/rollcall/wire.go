@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -124,7 +125,10 @@ func (s *server) run(ctx context.Context) error {
 
 // runSources keeps the sources running, and then closes what they persist.
 func (s *server) runSources(ctx context.Context) error {
-	s.tellReady(ctx)
+	var told sync.WaitGroup
+	began := time.Now()
+	told.Go(func() { s.tellReady(ctx, began) })
+	defer told.Wait()
 	return errors.Join(s.sources.Run(ctx), s.selfreg.Close())
 }
 
@@ -138,15 +142,12 @@ func (s *server) waiting() []string {
 }
 
 // tellReady logs once when the zone can be answered from.
-func (s *server) tellReady(ctx context.Context) {
-	began := time.Now()
-	go func() {
-		select {
-		case <-s.sources.WhenReady():
-			s.log.Info("ready", "after", time.Since(began).Round(time.Millisecond), "instances", s.zone.Snapshot().Len())
-		case <-ctx.Done():
-		}
-	}()
+func (s *server) tellReady(ctx context.Context, began time.Time) {
+	select {
+	case <-s.sources.WhenReady():
+		s.log.Info("ready", "after", time.Since(began).Round(time.Millisecond), "instances", s.zone.Snapshot().Len())
+	case <-ctx.Done():
+	}
 }
 
 func (s *server) dnsAddr() netip.AddrPort { return s.dns.Addrs()[0] }
