@@ -10,7 +10,7 @@ CONTAINERS  ?= 200
 # The same binary is run, tested and put into the image: static, without paths.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build image check vuln test cover fuzz bench bench-propagation clean
+.PHONY: help run build image check vuln test cover fuzz bench bench-zonemap bench-propagation clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +52,9 @@ fuzz: ## run each fuzz target for $(FUZZTIME)
 
 bench: ## Go benchmarks of all packages
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-zonemap: ## the data structures that a zone could have, side by side (decision 0001)
+	cd bench/zonemap && $(GO) vet . && $(GO) test -run '^$$' -bench . -count 3
 
 bench-propagation: build ## time from an engine event to the DNS answer, over $(CONTAINERS) containers
 	scripts/install-test-tools
