@@ -59,8 +59,6 @@ var rules = []rule{
 		"it runs in containers, as any program could"},
 	{"bench/propagation", nil,
 		"it measures the shipped program from outside"},
-	{"bench/zonemap", []string{"github.com/hashicorp/go-immutable-radix", "github.com/benbjohnson/immutable"},
-		"it compares data structures before the zone has chosen one"},
 }
 
 // pure are packages that the zone must not import, although they are standard.

@@ -208,3 +208,19 @@ func TestConfigFileMustBeReadable(t *testing.T) {
 		}
 	}
 }
+
+func TestReadmeListsEverySetting(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range settings {
+		def := "`" + s.def + "`"
+		if s.def == "" {
+			def = "" // said in words
+		}
+		if row := "| `--" + s.name + "` | `" + envName(s.name) + "` | " + def; !strings.Contains(string(readme), row) {
+			t.Errorf("the README has no row that begins with %s", row)
+		}
+	}
+}
