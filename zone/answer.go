@@ -58,6 +58,7 @@ type Answer struct {
 	key  [1 + maxLabel + 1 + len(TagLabel)]byte
 	max  int
 	seen map[recordKey]struct{} // records of a long answer, to tell repetitions
+	long bool                   // seen is that of this answer
 }
 
 // Record is one resource record. Its parts are kept apart so that a lookup
@@ -126,11 +127,12 @@ func (a *Answer) add(r Record) bool {
 }
 
 func (a *Answer) repeats(r *Record) bool {
-	if len(a.Answer) == fewRecords || a.seen == nil {
+	if !a.long {
 		if a.seen == nil {
 			a.seen = make(map[recordKey]struct{}, 4*fewRecords)
 		}
 		clear(a.seen)
+		a.long = true
 		for i := range a.Answer {
 			a.seen[a.Answer[i].key()] = struct{}{}
 		}
@@ -140,8 +142,19 @@ func (a *Answer) repeats(r *Record) bool {
 	return len(a.seen) == n
 }
 
+// addAdditional appends an address, unless its target has it already: an instance
+// can have one address on two networks. Those of a target come one after another.
+func (a *Answer) addAdditional(r Record) {
+	for i := len(a.Additional) - 1; i >= 0 && a.Additional[i].owner == r.owner; i-- {
+		if a.Additional[i].key() == r.key() {
+			return
+		}
+	}
+	a.Additional = append(a.Additional, r)
+}
+
 func (a *Answer) reset(q *Question) {
-	a.Code, a.Apex, a.Cut, a.Self = NotZone, "", false, false
+	a.Code, a.Apex, a.Cut, a.Self, a.long = NotZone, "", false, false, false
 	a.Answer, a.Additional = a.Answer[:0], a.Additional[:0]
 	a.max = q.Max
 	if a.max <= 0 || a.max > maxRecords {

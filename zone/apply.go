@@ -134,17 +134,26 @@ func (z *Zone) Apply(c Change) Result {
 	for _, id := range c.Detach {
 		w.detach(c.Source, o, id)
 	}
-	var rejected []Rejection
-	for i := range c.Put {
-		if err := w.put(c.Source, o, &c.Put[i]); err != nil {
-			rejected = append(rejected, Rejection{c.Put[i].ID, err})
-		}
-	}
+	// What goes makes room, and frees its names, for what comes.
+	dropped := make(map[string]bool, len(c.Drop))
 	for _, id := range c.Drop {
+		dropped[id] = true
 		w.drop(Key{c.Source, id}, o)
 	}
 	if c.Kind == SyncEnd {
+		for i := range c.Put {
+			o.sync.instances[c.Put[i].ID] = struct{}{}
+		}
 		w.endSync(c.Source, o)
+	}
+	var rejected []Rejection
+	for i := range c.Put {
+		if dropped[c.Put[i].ID] {
+			continue
+		}
+		if err := w.put(c.Source, o, &c.Put[i]); err != nil {
+			rejected = append(rejected, Rejection{c.Put[i].ID, err})
+		}
 	}
 	if w.changed {
 		w.serial++

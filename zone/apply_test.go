@@ -342,3 +342,54 @@ func TestNamesOfPortsAndTagsGoWithTheLastThatHasThem(t *testing.T) {
 		{"parent of tags", "tag.web.svc.test. A", "NXDOMAIN"},
 	})
 }
+
+func TestServiceCalledDNSLeavesTheNameServerItsName(t *testing.T) {
+	z := newZone(t)
+	apply(t, z, put(up("dns", "ns", at("10.0.0.1", tcp(53))), up("dns", "b", at("10.0.0.2", tcp(53)))))
+	var a zone.Answer
+	z.Snapshot().Lookup(&zone.Question{Name: zonetest.Wire(t, "ns.dns.svc.test."), Type: zone.TypeA}, &a)
+	if !a.Self || a.Code != zone.NoData {
+		t.Errorf("ns.dns: self %v, code %d", a.Self, a.Code)
+	}
+	if got, want := zonetest.Ask(t, z, "dns.svc.test. A"), "dns.svc.test. 5 IN A 10.0.0.1; dns.svc.test. 5 IN A 10.0.0.2"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	in := up("ns.dns", "a", at("10.0.0.1"))
+	if in.Validate() == nil {
+		t.Error("a service may be called ns.dns")
+	}
+}
+
+func TestReplacementTakesTheNameAndTheRoomOfWhatItReplaces(t *testing.T) {
+	for _, kind := range []zone.Kind{zone.Delta, zone.SyncEnd} {
+		z, err := zone.New(zone.Options{Domains: []zone.Name{zone.MustParseName("svc.test")}, MaxInstances: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, next := up("web", "w", at("10.0.0.1")), up("web", "w", at("10.0.0.2"))
+		old.ID, next.ID = "old", "next"
+		apply(t, z, put(old))
+		c := zone.Change{Kind: kind, Put: []zone.Instance{next}}
+		if kind == zone.Delta {
+			c.Drop = []string{"old"}
+		}
+		apply(t, z, c)
+		if got, want := zonetest.Ask(t, z, "w.web.svc.test. A"), "w.web.svc.test. 5 IN A 10.0.0.2"; got != want {
+			t.Errorf("kind %d: %s, want %s", kind, got, want)
+		}
+		apply(t, z, zone.Change{Put: []zone.Instance{next}, Drop: []string{"next"}})
+		if n := z.Snapshot().Len(); n != 0 {
+			t.Errorf("kind %d: %d instances after a put and drop of the same", kind, n)
+		}
+	}
+}
+
+func TestTagMayBeginWithAnUnderscore(t *testing.T) {
+	z := newZone(t)
+	in := up("web", "w", at("10.0.0.1"))
+	in.Tags = []string{"_canary"}
+	apply(t, z, put(in))
+	if got, want := zonetest.Ask(t, z, "_canary.tag.web.svc.test. A"), "_canary.tag.web.svc.test. 5 IN A 10.0.0.1"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

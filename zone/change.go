@@ -27,11 +27,11 @@ type Change struct {
 	Kind   Kind
 
 	Put  []Instance
-	Drop []string // IDs; an unknown one changes nothing
+	Drop []string // IDs; an unknown one changes nothing, one that is also in Put is dropped
 
 	Networks []Network    // all networks that the source knows; nil: as before
 	Attach   []Attachment // adds or replaces
-	Detach   []string     // IDs of attachments
+	Detach   []string     // IDs of attachments; one that is also in Attach is detached
 }
 
 // Network is a network on which endpoints can be, as one source knows it.

@@ -10,14 +10,15 @@ const (
 	all            // an asker outside every network, where nothing is reachable from anywhere
 )
 
-// scope chooses. An endpoint on a network of the asker's decides for the whole
-// name, not only for the type that is asked.
+// scope chooses. An endpoint on a network of the asker's decides for all types and
+// ports of these members: else a target would have one address with this question
+// and another with the next.
 func (f *filter) scope(q *Question) scope {
 	found := none
 	look := func(mask uint64, as scope, match func(netID) bool) bool {
 		f.each(q, mask, func(m *member) bool {
 			for i := range m.e.spots {
-				if match(m.e.spots[i].net) && f.wants(m, i) {
+				if match(m.e.spots[i].net) {
 					found = as
 					return false
 				}
@@ -135,8 +136,8 @@ func (f *filter) services(q *Question, a *Answer) {
 			}
 			if done&(1<<g) != 0 && len(a.Additional) < a.max {
 				r, _ := address(m, i)
-				r.owner, r.tail, r.TTL = m.targets[g], "", ttl
-				a.Additional = append(a.Additional, r)
+				r.owner, r.TTL = m.targets[g], ttl
+				a.addAdditional(r)
 			}
 		}
 		return true

@@ -32,6 +32,10 @@ func (s *Snapshot) inDomain(q *Question, a *Answer, domain int, rel string) {
 		s.apex(q, a, domain)
 		return
 	}
+	if rel == selfName {
+		a.Code, a.Self = NoData, true
+		return
+	}
 	a.Code = NXDomain
 	for at := rel; at != ""; at = cut(at) {
 		if at[1] == '_' {
@@ -49,9 +53,8 @@ func (s *Snapshot) inDomain(q *Question, a *Answer, domain int, rel string) {
 			return
 		}
 	}
-	if rel == selfName || rel == selfParent {
+	if rel == selfParent {
 		a.Code = NoData
-		a.Self = rel == selfName
 	}
 }
 
@@ -73,12 +76,12 @@ func (s *service) answer(q *Question, a *Answer, rel, under string) {
 	f := filter{list: s.members}
 	switch {
 	case under == "":
-	case under[1] == '_':
-		if !s.port(under, &f, a) {
+	case lastIs(under, TagLabel): // first: a tag may begin with an underscore
+		if !s.tagged(under, &f, a) {
 			return
 		}
-	case lastIs(under, TagLabel):
-		if !s.tagged(under, &f, a) {
+	case under[1] == '_':
+		if !s.port(under, &f, a) {
 			return
 		}
 	case cut(under) != "":

@@ -117,7 +117,7 @@ func (m *model) records(q question, in []zone.Instance) (lines []string) {
 		lines = nil
 		for _, x := range in {
 			for _, e := range x.Endpoints {
-				if hasPort(e, q.under) && pick(x, m.netOf(e)) {
+				if pick(x, m.netOf(e)) {
 					n++
 					lines = append(lines, m.lines(q, x, e)...)
 				}

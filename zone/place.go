@@ -82,11 +82,14 @@ func (w *writer) hostFor(svc *service, e *entry, former string) string {
 	return host
 }
 
-// free reports whether no target of the service, and no service, has one of the
-// names that a host with so many groups needs.
+// free reports whether no target of the service, no service, and not the name
+// server has one of the names that a host with so many groups needs.
 func (w *writer) free(svc *service, host string, groups int) bool {
 	for g := range groups {
 		target := label(groupLabel(host, g)) + svc.name
+		if target == selfName {
+			return false
+		}
 		if m, _ := svc.target(target); m != nil {
 			return false
 		}

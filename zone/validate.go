@@ -97,6 +97,9 @@ func (f *faults) service(field, s string) {
 	case len(rel) > maxService:
 		f.add(field, s, fmt.Sprintf("must have at most %d octets", maxService-1))
 	default:
+		if asciiLower(rel) == selfName {
+			f.add(field, s, "must not be ns.dns: that is the name server")
+		}
 		for rest := rel; rest != ""; rest = cut(rest) {
 			if !hostLabel(first(rest)) {
 				f.add(field, s, rule)

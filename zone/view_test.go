@@ -138,9 +138,11 @@ func TestPortsOfOtherEndpointsBringNoAdditionals(t *testing.T) {
 		{"only the address with the port", "_admin._tcp.web.svc.test. SRV from 203.0.113.1",
 			"_admin._tcp.web.svc.test. 5 IN SRV 0 0 81 w-2.web.svc.test.; _admin._tcp.web.svc.test. 5 IN SRV 0 0 81 x.web.svc.test." +
 				" + w-2.web.svc.test. 5 IN A 192.0.2.2; x.web.svc.test. 5 IN A 192.0.2.3"},
-		{"an endpoint on the asker's network without the port decides nothing", "_admin._tcp.web.svc.test. SRV from 172.18.0.9",
-			"_admin._tcp.web.svc.test. 5 IN SRV 0 0 81 w-2.web.svc.test.; _admin._tcp.web.svc.test. 5 IN SRV 0 0 81 x.web.svc.test." +
-				" + w-2.web.svc.test. 5 IN A 192.0.2.2; x.web.svc.test. 5 IN A 192.0.2.3"},
+		{"an endpoint on the asker's network decides for every port", "_admin._tcp.web.svc.test. SRV from 172.18.0.9",
+			"_admin._tcp.web.svc.test. 5 IN SRV 0 0 81 w-2.web.svc.test. + w-2.web.svc.test. 5 IN A 192.0.2.2"},
+		{"so that a target has one address, whatever is asked", "x.web.svc.test. A from 172.18.0.9", "x.web.svc.test. 5 IN A 172.18.0.2"},
+		{"outside, a port that is not published is not there", "_http._tcp.web.svc.test. SRV from 203.0.113.1",
+			"_http._tcp.web.svc.test. 5 IN SRV 0 0 80 w.web.svc.test. + w.web.svc.test. 5 IN A 192.0.2.1"},
 	})
 }
 
@@ -161,5 +163,16 @@ func TestPrefixThatSeveralClaim(t *testing.T) {
 	apply(t, z, zone.Change{Detach: []string{"1", "2"}})
 	if got, want := zonetest.Ask(t, z, "c.svc.test. A from 10.0.0.9"), "c.svc.test. 5 IN A 172.20.0.2"; got != want {
 		t.Errorf("without attachments: %s, want %s", got, want)
+	}
+}
+
+func TestOneAddressOnTwoNetworksIsOneAdditional(t *testing.T) {
+	z := newZone(t)
+	c := put(up("web", "w", on("red", "172.18.0.2", tcp(80)), on("blue", "172.18.0.2", tcp(80))))
+	c.Attach = []zone.Attachment{{ID: "c", Prefixes: prefixes("10.0.0.0/24"), Networks: []string{"red", "blue"}}}
+	apply(t, z, c)
+	want := "web.svc.test. 5 IN SRV 0 0 80 w.web.svc.test. + w.web.svc.test. 5 IN A 172.18.0.2"
+	if got := zonetest.Ask(t, z, "web.svc.test. SRV from 10.0.0.9"); got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
