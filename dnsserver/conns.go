@@ -41,7 +41,7 @@ func (cs *conns) start(ctx context.Context, nc net.Conn) {
 // add takes a connection in. When there are as many as may be, the one that has
 // been idle for longest makes room (RFC 9210 §4.2).
 func (cs *conns) add(c *conn) bool {
-	from := addrPort(c.net.RemoteAddr()).Addr()
+	from := peer(addrPort(c.net.RemoteAddr()).Addr())
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if cs.byAddr[from] >= cs.s.o.MaxConnsPerIP {

@@ -30,18 +30,24 @@ var budgetSeed = maphash.MakeSeed()
 
 // spend takes one reply to a, and reports whether it may be sent.
 func (b *budget) spend(a netip.Addr) bool {
-	if a.Is6() {
-		p, _ := a.WithZone("").Prefix(64) // a host has as many addresses there as it likes
-		a = p.Addr()
-	}
 	const each = int64(time.Second) / errorRate
-	full := &b.free[maphash.Comparable(budgetSeed, a)%uint64(len(b.free))]
+	full := &b.free[maphash.Comparable(budgetSeed, peer(a))%uint64(len(b.free))]
 	now := b.now()
 	if *full = max(*full, now); *full-now > (errorBurst-1)*each {
 		return false
 	}
 	*full += each
 	return true
+}
+
+// peer is what limits count as one asker: an address, or for IPv6 its network, in
+// which a host has as many addresses as it likes.
+func peer(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); a.Is4() {
+		return a
+	}
+	p, _ := a.WithZone("").Prefix(64)
+	return p.Addr()
 }
 
 // began is the origin of sinceStart.

@@ -6,7 +6,9 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -54,7 +56,7 @@ func ownIPv6(t *testing.T) []netip.Addr {
 	}
 	for _, i := range ifs {
 		as, err := i.Addrs()
-		if err != nil || i.Flags&net.FlagUp == 0 {
+		if err != nil || i.Flags&net.FlagUp == 0 || passing(i.Name) {
 			continue
 		}
 		for _, a := range as {
@@ -74,6 +76,16 @@ func ownIPv6(t *testing.T) []netip.Addr {
 		}
 	}
 	return addrs
+}
+
+// passing reports whether an interface belongs to containers, which come and go.
+func passing(name string) bool {
+	for _, p := range []string{"veth", "br-", "docker"} {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
 }
 
 func withoutZone(s string) string {
@@ -137,21 +149,31 @@ func TestManyAskersOverAllSockets(t *testing.T) {
 	}
 }
 
-// A goroutine is never started for a datagram.
+// A goroutine is never started for a datagram: what cannot be answered yet waits in
+// the socket.
 func TestUDPNeedsNoGoroutines(t *testing.T) {
-	s := serve(t, Options{Handler: authorityOf(newZone(t)), Sockets: 2}, "127.0.0.1:0")
+	release := make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(release) })
+	h := handlerFunc(func(context.Context, *Query) (*dns.Msg, error) {
+		<-release
+		return new(dns.Msg), nil
+	})
+	s := serve(t, Options{Handler: h, Sockets: 2}, "127.0.0.1:0")
+	t.Cleanup(letGo) // before the server is waited for
 	w := dial(t, "udp", s.Addrs()[0])
-	w.send(query("web.svc.test. A"))
-	w.receive()
+	const many = 100
 	before := runtime.NumGoroutine()
-	for range 200 {
-		w.send(query("web.svc.test. A"))
+	for range many {
+		w.send(query("x. A"))
 	}
-	for range 200 {
+	waitFor(t, "a query to be read", func() bool { return s.Stats().UDP > 0 })
+	time.Sleep(20 * time.Millisecond) // for others to be read, if they were
+	if n := runtime.NumGoroutine(); n > before+many/4 || s.Stats().UDP > 2 {
+		t.Errorf("%d goroutines, %d before; %d queries read", n, before, s.Stats().UDP)
+	}
+	letGo()
+	for range many {
 		w.receive()
-		if n := runtime.NumGoroutine(); n > before {
-			t.Fatalf("%d goroutines, %d before", n, before)
-		}
 	}
 }
 
