@@ -122,15 +122,15 @@ func TestTenThousandHeartbeatsForAMinute(t *testing.T) {
 func TestSoak(t *testing.T) {
 	w := newWorld(t, setup{})
 	const n, workers = 10_000, 4
-	ctx, cancel := context.WithTimeout(t.Context(), *soak)
-	defer cancel()
 	var all sync.WaitGroup
 	var beats, wrong atomic.Int64
 	for k := range workers {
 		all.Go(func() {
 			for i := k; i < n; i += workers {
-				w.want(201, "PUT", fmt.Sprintf("/v1/services/web/instances/%d", i), `{"lease":"6s"}`)
+				w.want(201, "PUT", fmt.Sprintf("/v1/services/web/instances/%d", i), `{"lease":"10s"}`)
 			}
+			ctx, cancel := context.WithTimeout(t.Context(), *soak) // registering is not part of it
+			defer cancel()
 			for tick := time.NewTicker(2 * time.Second); ; {
 				for i := k; i < n && ctx.Err() == nil; i += workers {
 					if w.send("PUT", fmt.Sprintf("/v1/services/web/instances/%d/heartbeat", i), "").Code != 204 {
