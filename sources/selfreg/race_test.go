@@ -118,7 +118,7 @@ func TestTenThousandHeartbeatsForAMinute(t *testing.T) {
 	})
 }
 
-// The same in real time; half of the instances stop, and must be gone.
+// The same in real time, with writers and beats side by side.
 func TestSoak(t *testing.T) {
 	w := newWorld(t, setup{})
 	const n, workers = 10_000, 4
