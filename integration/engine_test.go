@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -31,7 +32,7 @@ func engineCmd(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		st.engine = &engine{dir: dir}
 		ts.Setenv("DOCKER_HOST", st.engine.host())
-		ts.Defer(func() { st.engine.stop(); os.RemoveAll(dir) })
+		ts.Defer(func() { st.engine.stop(); st.engine.remove() })
 	}
 	switch args[0] {
 	case "start":
@@ -103,4 +104,15 @@ func (e *engine) stop() error {
 		<-e.exited
 		return fmt.Errorf("the engine had to be killed")
 	}
+}
+
+// remove takes off what the engine leaves mounted, and removes its files.
+func (e *engine) remove() {
+	mounts, _ := os.ReadFile("/proc/self/mounts")
+	for line := range strings.Lines(string(mounts)) {
+		if at := strings.Fields(line)[1]; strings.HasPrefix(at, e.dir+"/") {
+			syscall.Unmount(at, syscall.MNT_DETACH)
+		}
+	}
+	os.RemoveAll(e.dir)
 }
