@@ -50,15 +50,12 @@ const (
 // begin starts the reply to q behind what out holds. Info is the extended error,
 // or 0.
 func (r *reply) begin(q *Query, out []byte, info uint16) {
-	if !q.EDNS.Present {
-		info = 0
-	}
 	*r = reply{q: q, buf: out, start: len(out), limit: q.Limit(), info: info, last: r.last[:0]}
 	if q.EDNS.Present {
 		r.limit -= optLen
-	}
-	if info != 0 {
-		r.limit -= extendedLen
+		if info != 0 {
+			r.limit -= extendedLen
+		}
 	}
 	r.buf = append(r.buf, make([]byte, headerLen)...)
 	if len(q.Name) > 0 {
@@ -88,13 +85,11 @@ func (r *reply) offer(set []record) {
 	if r.cut {
 		return
 	}
-	mark, lastAt := len(r.buf), r.lastAt
+	mark := len(r.buf)
 	for i := range set {
 		if !r.add(&set[i]) {
 			r.buf = r.buf[:mark]
-			if r.lastAt != lastAt {
-				r.lastAt = 0
-			}
+			r.lastAt = 0 // it may have been in what is taken back
 			return
 		}
 	}
@@ -103,7 +98,7 @@ func (r *reply) offer(set []record) {
 
 // add appends a record, or nothing when it does not fit.
 func (r *reply) add(rec *record) bool {
-	mark, lastAt := len(r.buf), r.lastAt
+	mark := len(r.buf)
 	r.owner(rec.owner)
 	r.buf = binary.BigEndian.AppendUint16(r.buf, rec.typ)
 	r.buf = binary.BigEndian.AppendUint16(r.buf, dns.ClassINET)
@@ -116,9 +111,6 @@ func (r *reply) add(rec *record) bool {
 		return true
 	}
 	r.buf = r.buf[:mark]
-	if r.lastAt != lastAt {
-		r.lastAt = 0
-	}
 	return false
 }
 

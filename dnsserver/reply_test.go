@@ -271,3 +271,46 @@ func TestNamesThatOnlyLookLikeTheQuestion(t *testing.T) {
 		t.Errorf("got\n%v\nwant\n%v", got.Answer, m.Answer)
 	}
 }
+
+// The owner of a set that was left out is not there to be pointed to.
+func TestSetsAfterOneThatWasLeftOut(t *testing.T) {
+	m := &dns.Msg{}
+	for _, l := range []string{
+		"a.other. 1 IN A 192.0.2.1",
+		`b.other. 1 IN TXT "` + strings.Repeat("x", 250) + `" "` + strings.Repeat("x", 250) + `"`,
+		"b.other. 1 IN A 192.0.2.2",
+		"a.other. 1 IN AAAA ::1",
+	} {
+		m.Extra = append(m.Extra, rr(l))
+	}
+	const want = "NOERROR + a.other. 1 IN A 192.0.2.1; a.other. 1 IN AAAA ::1; b.other. 1 IN A 192.0.2.2"
+	if got := text(t, ask(t, answering(m), UDP, query("www.example. A"))); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
+
+// An extended error has its place also behind an answer that fills the message.
+func TestExtendedErrorHasItsPlace(t *testing.T) {
+	q := &Query{Name: []byte("\x01x\x00"), Type: dns.TypeA, Class: dns.ClassINET, EDNS: EDNS{Present: true, Size: 512}}
+	var r reply
+	r.begin(q, nil, dns.ExtendedErrorCodeStaleAnswer)
+	for i := range 100 {
+		r.require(answer, &record{owner: q.Name, typ: dns.TypeA, rdata: []byte{192, 0, 2, byte(i)}})
+	}
+	out := r.finish(dns.RcodeSuccess, bitAA)
+	m := unpack(t, out)
+	if want := (512 - 12 - 7 - 11 - 6) / 16; len(out) > 512 || len(m.Answer) != want || !m.Truncated || ednsText(m.IsEdns0()) != " [edns0 1232 ede=3]" {
+		t.Errorf("%d octets, %d records, want %d: %v", len(out), len(m.Answer), want, m)
+	}
+}
+
+func TestTruncatedRepliesAreCounted(t *testing.T) {
+	var n counters
+	n.replied(message(bitQR, "0000"))
+	n.replied(message(bitQR|bitTC|dns.RcodeRefused, "0000"))
+	var st Stats
+	n.addTo(&st)
+	if st.Truncated != 1 || st.Rcodes[dns.RcodeSuccess] != 1 || st.Rcodes[dns.RcodeRefused] != 1 {
+		t.Errorf("stats %+v", st)
+	}
+}

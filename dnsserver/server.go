@@ -29,7 +29,7 @@ type Options struct {
 
 	// The limits on TCP (RFC 9210 §4.2); zero takes the value in brackets.
 	MaxConns      int           // connections at the same time, over all addresses [150]
-	MaxConnsPerIP int           // of these from one address [25]
+	MaxConnsPerIP int           // of these from one IPv4 address or IPv6 /64 [25]
 	IdleTimeout   time.Duration // from one whole query to the next [10 s]
 	WriteTimeout  time.Duration // until a reply has been taken by the asker's side [5 s]
 }

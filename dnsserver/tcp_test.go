@@ -295,6 +295,15 @@ func TestOldestIdleConnectionMakesRoom(t *testing.T) {
 	if st := s.Stats(); st.Connections != 3 || st.Evicted != 1 || st.Refused != 0 {
 		t.Errorf("stats %+v", st)
 	}
+	for _, w := range open {
+		w.Close()
+	}
+	waitFor(t, "one connection to be left", func() bool { return s.Stats().Connections == 1 })
+	s.conns.mu.Lock()
+	defer s.conns.mu.Unlock()
+	if from := peer(netip.MustParseAddr("127.0.0.1")); s.conns.byAddr[from] != 1 {
+		t.Errorf("%d connections are counted for %s, want 1", s.conns.byAddr[from], from)
+	}
 }
 
 // idle reports whether no connection has a query under way.
