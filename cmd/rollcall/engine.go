@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"net/url"
+	"os"
 	"time"
 
 	"github.com/rollcall-dns/rollcall/sources"
@@ -52,16 +54,19 @@ func (e *engine) name() string {
 	return e.host
 }
 
-// errAdvertise refuses to guess the address of a container's host.
-var errAdvertise = errors.New(`--advertise "" must be given in a container, where the address of the host cannot be seen: ` +
-	"it is the one at which others reach ports published on the host, for example --advertise 192.0.2.10; " +
-	"--docker off needs none")
-
-// checkAdvertise refuses to follow an engine without an address to give out for
-// the ports that it publishes, where that cannot be found out.
-func checkAdvertise(given []netip.Addr, e *engine, hidden bool) error {
-	if hidden && len(given) == 0 && e != nil && e.absent == nil {
-		return errAdvertise
+// remote reports whether the engine is on another machine.
+func (e *engine) remote() bool {
+	if e == nil {
+		return false
 	}
-	return nil
+	host := e.host
+	if host == "" {
+		host = os.Getenv("DOCKER_HOST")
+	}
+	u, err := url.Parse(host)
+	if err != nil || u.Hostname() == "" {
+		return false
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() != "localhost" && (err != nil || !addr.IsLoopback())
 }

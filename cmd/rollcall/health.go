@@ -36,7 +36,11 @@ func healthCommand(p *process) *cli.Command {
 // askHealth asks the server that listens on addr.
 func askHealth(addr netip.AddrPort) error {
 	// Neither a proxy nor a redirect knows more about it than the server does.
-	client := http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{
+		Timeout:       3 * time.Second,
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	resp, err := client.Get("http://" + local(addr).String() + "/healthz")
 	if err != nil {
 		return fmt.Errorf("ask for health: %w", err)

@@ -5,30 +5,32 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 )
 
-// maxConns bounds the HTTP connections: each service instance that renews its
-// lease may keep one open. More wait in the kernel's queue.
+// maxConns bounds the HTTP connections. Each service instance that renews its
+// lease may keep one open, as long as there is room.
 const maxConns = 16_384
 
 // httpServer serves one handler on one socket, with limits on all that a client
 // could make last or grow.
 type httpServer struct {
-	listener net.Listener
+	listener *conns
 	server   http.Server
 }
 
-func listenHTTP(addr string, h http.Handler, log *slog.Logger) (*httpServer, error) {
+// listenHTTP binds addr, for at most limit connections at the same time.
+func listenHTTP(addr string, h http.Handler, limit int, log *slog.Logger) (*httpServer, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
+	limited := limitConns(l, limit)
 	return &httpServer{
-		listener: &limitedListener{Listener: l, free: make(chan struct{}, maxConns)},
+		listener: limited,
 		server: http.Server{
-			Handler:           h,
+			Handler:           limited.sparing(h),
+			ConnState:         limited.changed,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       15 * time.Second,
 			WriteTimeout:      time.Minute, // a list of a million instances takes a while
@@ -62,29 +64,3 @@ func (s *httpServer) run(ctx context.Context) error {
 
 // close is for a server that was never run.
 func (s *httpServer) close() { s.listener.Close() }
-
-// limitedListener accepts no more connections while too many are open.
-type limitedListener struct {
-	net.Listener
-	free chan struct{} // holds one element for each open connection
-}
-
-func (l *limitedListener) Accept() (net.Conn, error) {
-	l.free <- struct{}{}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.free
-		return nil, err
-	}
-	return &limitedConn{Conn: c, release: sync.OnceFunc(func() { <-l.free })}, nil
-}
-
-type limitedConn struct {
-	net.Conn
-	release func()
-}
-
-func (c *limitedConn) Close() error {
-	defer c.release()
-	return c.Conn.Close()
-}

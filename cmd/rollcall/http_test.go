@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +19,12 @@ import (
 // the function that gives the error of run.
 func startHTTP(t *testing.T, ctx context.Context, h http.HandlerFunc) (url string, stopped func() error) {
 	t.Helper()
-	s, err := listenHTTP("127.0.0.1:0", h, slog.New(slog.DiscardHandler))
+	return startLimited(t, ctx, h, maxConns)
+}
+
+func startLimited(t *testing.T, ctx context.Context, h http.HandlerFunc, limit int) (url string, stopped func() error) {
+	t.Helper()
+	s, err := listenHTTP("127.0.0.1:0", h, limit, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +60,7 @@ func TestHTTPFinishesRequestsUnderWay(t *testing.T) {
 }
 
 func TestHTTPThatLosesItsSocketFails(t *testing.T) {
-	s, err := listenHTTP("127.0.0.1:0", http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	s, err := listenHTTP("127.0.0.1:0", http.NotFoundHandler(), maxConns, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,5 +84,57 @@ func TestHTTPTakesNoEndlessHeaders(t *testing.T) {
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("got %s, want 431", resp.Status)
+	}
+}
+
+// idle makes a connection that has had one answer, and is kept.
+func idle(t *testing.T, url string) (c net.Conn, kept bool) {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+	return c, !resp.Close
+}
+
+func TestHTTPSparesConnectionsWhenTheyBecomeFew(t *testing.T) {
+	url, _ := startLimited(t, t.Context(), func(http.ResponseWriter, *http.Request) {}, 8)
+	for i := range 20 {
+		if _, kept := idle(t, url); kept != (i < 6) {
+			t.Errorf("connection %d: kept %t", i+1, kept)
+		}
+	}
+}
+
+func TestHTTPLongestIdleConnectionMakesRoom(t *testing.T) {
+	url, _ := startLimited(t, t.Context(), func(http.ResponseWriter, *http.Request) {}, 8)
+	var kept []net.Conn
+	for range 6 {
+		c, _ := idle(t, url)
+		kept = append(kept, c)
+	}
+	for range 2 { // these say nothing, and take what room is left
+		c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	idle(t, url)
+	if _, err := kept[0].Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the longest idle connection: got %v, want its end", err)
+	}
+	kept[5].SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, err := kept[5].Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the last idle connection: got %v, want it to stay", err)
 	}
 }

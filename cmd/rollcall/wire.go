@@ -61,7 +61,7 @@ func (s *server) wire() (err error) {
 		return fmt.Errorf("--dns: %w", err)
 	}
 	handler := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status})
-	if s.http, err = listenHTTP(cfg.HTTP.String(), handler, s.log); err != nil {
+	if s.http, err = listenHTTP(cfg.HTTP.String(), handler, maxConns, s.log); err != nil {
 		return fmt.Errorf("--http: %w", err)
 	}
 	return nil
@@ -70,10 +70,11 @@ func (s *server) wire() (err error) {
 // wireSources makes all sources; now is the clock of leases and of lookups.
 func (s *server) wireSources(now func() int64) (entries []sources.Entry, err error) {
 	cfg, engine := s.cfg, findEngine(s.cfg.Docker)
-	if err := checkAdvertise(cfg.Advertise, engine, hostHidden()); err != nil {
+	hidden := hostHidden(engine)
+	if err := checkAdvertise(cfg.Advertise, engine, hidden); err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	addrs := advertised(cfg.Advertise, s.log)
+	addrs := advertised(cfg.Advertise, hidden, s.log)
 	s.selfreg, err = selfreg.New(selfreg.Options{
 		Zone: s.zone, Now: now, Advertise: addrs, DataDir: cfg.DataDir, Logger: s.log,
 	})
