@@ -30,16 +30,16 @@ type shard struct {
 	_  [32]byte // keeps the locks on cache lines of their own
 }
 
-// entry is one lease.
+// entry is one lease. Readers of the zone see its deadline without the lock.
 type entry struct {
-	id     string
-	lease  zone.Lease
-	period atomic.Int64
-	// dead is set before an entry is removed, and seen after it was renewed: of a
-	// removal and a renewal at the same time at least one sees the other.
-	dead atomic.Bool
+	id    string
+	lease zone.Lease
 
-	next, prev *entry // in a slot of the wheel
+	mu     sync.Mutex // orders changes of the deadline, and guards the two below
+	period time.Duration
+	dead   bool // it was removed, and cannot be renewed any more
+
+	next, prev *entry // in a slot of the wheel; the owner's
 }
 
 // NewTable gives an empty table that runs on the monotonic clock now, in
@@ -76,32 +76,18 @@ func (t *Table) Grant(id string, period time.Duration) (l *zone.Lease, created b
 		s.mu.Unlock()
 		t.n.Add(1)
 	}
-	// In this order: a renewal that has seen the old period looks again.
-	e.period.Store(int64(period))
-	e.lease.Extend(t.now() + int64(period))
+	e.grant(t.now(), period)
 	t.wheel.refile(e)
 	return &e.lease, created
 }
 
-// Renew makes a lease last its period from now on. It reports false when there is
-// no such lease, or it has ended: it is then not renewed, whoever holds it has to
-// ask for another.
+// Renew makes a lease last its period from now on. It never shortens one: of two
+// renewals at once the later counts, in whatever order they come through. It
+// reports false when there is no such lease, or it has ended: it is then not
+// renewed, whoever holds it has to ask for another.
 func (t *Table) Renew(id string) bool {
 	e := t.find(id)
-	if e == nil {
-		return false
-	}
-	now := t.now()
-	if e.lease.Deadline() <= now {
-		return false
-	}
-	for {
-		period := e.period.Load()
-		e.lease.Extend(now + period)
-		if e.period.Load() == period {
-			return !e.dead.Load()
-		}
-	}
+	return e != nil && e.renew(t.now())
 }
 
 // Release ends a lease at once. It reports false when there is none.
@@ -110,7 +96,7 @@ func (t *Table) Release(id string) bool {
 	if e == nil {
 		return false
 	}
-	e.dead.Store(true)
+	e.kill()
 	e.unlink()
 	t.forget(e)
 	return true
@@ -131,7 +117,9 @@ func (t *Table) Get(id string) (period, left time.Duration, ok bool) {
 	if e == nil {
 		return 0, 0, false
 	}
-	return time.Duration(e.period.Load()), time.Duration(e.lease.Deadline() - t.now()), true
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.period, time.Duration(e.lease.Deadline() - t.now()), true
 }
 
 // Len counts the leases.
@@ -164,16 +152,35 @@ func (t *Table) Expire(max int) []string {
 	return ids
 }
 
+func (e *entry) grant(now int64, period time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.period = period
+	e.lease.Extend(now + int64(period))
+}
+
+func (e *entry) renew(now int64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	deadline := e.lease.Deadline()
+	if e.dead || deadline <= now {
+		return false
+	}
+	e.lease.Extend(max(deadline, now+int64(e.period)))
+	return true
+}
+
 // end makes sure that a lease that has ended cannot be renewed, and reports
 // false when it was renewed before.
 func (e *entry) end(now int64) bool {
-	if e.lease.Deadline() > now {
-		return false
-	}
-	e.dead.Store(true)
-	if e.lease.Deadline() > now {
-		e.dead.Store(false)
-		return false
-	}
-	return true
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.dead = e.lease.Deadline() <= now
+	return e.dead
+}
+
+func (e *entry) kill() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.dead = true
 }

@@ -178,6 +178,36 @@ func TestGet(t *testing.T) {
 	}
 }
 
+// A renewal that stands still between looking at the clock and what follows does
+// not take back a later one.
+func TestStalledRenewalDoesNotShortenALease(t *testing.T) {
+	c := new(clock)
+	stalled, goOn := make(chan bool), make(chan bool)
+	stall := false
+	tab := NewTable(func() int64 {
+		now := c.now()
+		if stall {
+			stall = false
+			stalled <- true
+			<-goOn
+		}
+		return now
+	})
+	l, _ := tab.Grant("a", 10*time.Second)
+	stall = true
+	first := make(chan bool)
+	go func() { first <- tab.Renew("a") }()
+	<-stalled
+	c.pass(5 * time.Second)
+	if !tab.Renew("a") {
+		t.Fatal("the second renewal is refused")
+	}
+	goOn <- true
+	if !<-first || l.Deadline() != int64(15*time.Second) {
+		t.Errorf("it ends at %v, want 15 s: 10 s after the later renewal", time.Duration(l.Deadline()))
+	}
+}
+
 // A renewal that was confirmed holds for a whole period, whatever the owner does
 // at the same time.
 func TestRenewalRacingWithExpiryWinsOrIsRefused(t *testing.T) {
