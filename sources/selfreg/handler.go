@@ -2,10 +2,11 @@ package selfreg
 
 import (
 	"encoding/json"
-	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 
@@ -39,7 +40,6 @@ func (s *Source) Handler(h Health) http.Handler {
 	}
 	a := &api{s, h}
 	mux := http.NewServeMux()
-	mux.Handle("/{$}", methods{})
 	mux.Handle("/healthz", methods{http.MethodGet: a.getHealth})
 	mux.Handle("/readyz", methods{http.MethodGet: a.getReady})
 	mux.Handle("/v1/services", methods{http.MethodGet: a.listAll})
@@ -48,17 +48,34 @@ func (s *Source) Handler(h Health) http.Handler {
 	mux.Handle(instance, methods{http.MethodGet: a.getInstance, http.MethodPut: a.putInstance, http.MethodDelete: a.deleteInstance})
 	mux.Handle(instance+"/heartbeat", methods{http.MethodPut: a.putHeartbeat})
 	mux.Handle(instance+"/state", methods{http.MethodPut: a.putState})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		newProblem(http.StatusNotFound, "there is nothing at this path").write(w)
+	mux.Handle("/", methods{})
+	return cleanly(mux)
+}
+
+// cleanly refuses paths that a ServeMux would redirect: who means what such a path
+// leads to has to say so, and nobody else is told of another place.
+func cleanly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		p := r.URL.EscapedPath()
+		if clean := path.Clean("/" + p); p != clean && (p != clean+"/" || clean == "/") {
+			newProblem(http.StatusNotFound, `there is nothing at this path: it has to begin with one slash, and no part of it may be empty, "." or ".."`).write(w)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
-	return mux
+}
+
+// request is one whose body was read, so that its bounds are those of every path.
+type request struct {
+	*http.Request
+	body []byte
 }
 
 // methods are the handlers of one path. GET also answers HEAD.
-type methods map[string]func(http.ResponseWriter, *http.Request) *problem
+type methods map[string]func(http.ResponseWriter, *request) *problem
 
 func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -68,7 +85,11 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.refuse(w, r.Method)
 		return
 	}
-	if p := h(w, r); p != nil {
+	body, p := readBody(r)
+	if p == nil {
+		p = h(w, &request{r, body})
+	}
+	if p != nil {
 		p.write(w)
 	}
 }
@@ -88,16 +109,12 @@ func (m methods) refuse(w http.ResponseWriter, method string) {
 }
 
 // key is the instance that a request is about.
-func key(r *http.Request) (service, id string) { return r.PathValue("service"), r.PathValue("id") }
+func key(r *request) (service, id string) { return r.PathValue("service"), r.PathValue("id") }
 
-func (a *api) putInstance(w http.ResponseWriter, r *http.Request) *problem {
-	data, err := readBody(r)
-	if err != nil {
-		return bodyProblem(err)
-	}
+func (a *api) putInstance(w http.ResponseWriter, r *request) *problem {
 	service, id := key(r)
 	var f faults
-	b := parseBody(data, &f)
+	b := parseBody(r.body, &f)
 	in := a.registrationOf(service, id, b, senderOf(r), &f)
 	if len(f) > 0 {
 		return badRequest(f)
@@ -119,7 +136,7 @@ func (a *api) putInstance(w http.ResponseWriter, r *http.Request) *problem {
 	return nil
 }
 
-func (a *api) putHeartbeat(w http.ResponseWriter, r *http.Request) *problem {
+func (a *api) putHeartbeat(w http.ResponseWriter, r *request) *problem {
 	if !a.leases.Renew(idOf(key(r))) {
 		return problemOf(errUnknown)
 	}
@@ -127,24 +144,20 @@ func (a *api) putHeartbeat(w http.ResponseWriter, r *http.Request) *problem {
 	return nil
 }
 
-func (a *api) putState(w http.ResponseWriter, r *http.Request) *problem {
-	data, err := readBody(r)
-	if err != nil {
-		return bodyProblem(err)
-	}
+func (a *api) putState(w http.ResponseWriter, r *request) *problem {
 	var f faults
-	state := parseState(data, &f)
+	state := parseState(r.body, &f)
 	if len(f) > 0 {
 		return badRequest(f)
 	}
 	return a.change(w, r, setState(state))
 }
 
-func (a *api) deleteInstance(w http.ResponseWriter, r *http.Request) *problem {
+func (a *api) deleteInstance(w http.ResponseWriter, r *request) *problem {
 	return a.change(w, r, remove)
 }
 
-func (a *api) change(w http.ResponseWriter, r *http.Request, next func(*registration) *registration) *problem {
+func (a *api) change(w http.ResponseWriter, r *request, next func(*registration) *registration) *problem {
 	if o := a.do(r.Context(), idOf(key(r)), next); o.err != nil {
 		return problemOf(o.err)
 	}
@@ -152,13 +165,13 @@ func (a *api) change(w http.ResponseWriter, r *http.Request, next func(*registra
 	return nil
 }
 
-func (a *api) getHealth(w http.ResponseWriter, r *http.Request) *problem {
+func (a *api) getHealth(w http.ResponseWriter, r *request) *problem {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Write([]byte("ok\n"))
 	return nil
 }
 
-func (a *api) getReady(w http.ResponseWriter, r *http.Request) *problem {
+func (a *api) getReady(w http.ResponseWriter, r *request) *problem {
 	if waiting := a.health.Waiting(); len(waiting) > 0 {
 		p := unavailable("waiting for "+strings.Join(waiting, ", "), 1)
 		p.Waiting = waiting
@@ -171,23 +184,26 @@ func (a *api) getReady(w http.ResponseWriter, r *http.Request) *problem {
 
 // readBody reads up to maxBody octets, whatever the content type says: what curl
 // sends with -d is good enough.
-func readBody(r *http.Request) ([]byte, error) {
+func readBody(r *http.Request) ([]byte, *problem) {
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
 	if r.ContentLength > maxBody {
-		return nil, errTooLarge
+		return nil, problemOf(errTooLarge)
 	}
-	return readAll(r.Body)
-}
-
-func bodyProblem(err error) *problem {
-	if errors.Is(err, errTooLarge) {
-		return problemOf(err)
+	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, newProblem(http.StatusBadRequest, "the body ended early: "+err.Error())
+	case len(data) > maxBody:
+		return nil, problemOf(errTooLarge)
 	}
-	return newProblem(http.StatusBadRequest, "the body ended early: "+err.Error())
+	return data, nil
 }
 
 // senderOf is the address that a request came from. It is not valid when a test
 // has made the request up.
-func senderOf(r *http.Request) netip.Addr {
+func senderOf(r *request) netip.Addr {
 	ap, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return ap.Addr().Unmap()
 }

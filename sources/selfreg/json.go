@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -186,16 +185,4 @@ func below(path, key string) string {
 		return key
 	}
 	return path + "." + key
-}
-
-// readAll reads up to maxBody octets.
-func readAll(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxBody+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxBody {
-		return nil, errTooLarge
-	}
-	return data, nil
 }

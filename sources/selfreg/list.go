@@ -34,7 +34,7 @@ func (s *Source) walk(ctx context.Context) (done func(), ok bool) {
 }
 
 // find gives what a listing asks for.
-func (a *api) find(r *http.Request) (snap *zone.Snapshot, items []item, next string, p *problem) {
+func (a *api) find(r *request) (snap *zone.Snapshot, items []item, next string, p *problem) {
 	q, p := queryOf(r)
 	if p != nil {
 		return nil, nil, "", p
@@ -55,7 +55,7 @@ func (a *api) find(r *http.Request) (snap *zone.Snapshot, items []item, next str
 	return snap, items, next, nil
 }
 
-func (a *api) listAll(w http.ResponseWriter, r *http.Request) *problem {
+func (a *api) listAll(w http.ResponseWriter, r *request) *problem {
 	snap, items, next, p := a.find(r)
 	if p != nil {
 		return p
@@ -90,7 +90,7 @@ func (a *api) listAll(w http.ResponseWriter, r *http.Request) *problem {
 	return nil
 }
 
-func (a *api) listService(w http.ResponseWriter, r *http.Request) *problem {
+func (a *api) listService(w http.ResponseWriter, r *request) *problem {
 	snap, items, next, p := a.find(r)
 	if p != nil {
 		return p
@@ -117,7 +117,7 @@ func (a *api) service(s *stream, snap *zone.Snapshot, name string, items []item)
 
 // getInstance shows one instance: that of the source named in the query, else the
 // one that registered itself, else the first source's that has the ID.
-func (a *api) getInstance(w http.ResponseWriter, r *http.Request) *problem {
+func (a *api) getInstance(w http.ResponseWriter, r *request) *problem {
 	service, id := key(r)
 	names := []string{Name}
 	for _, st := range a.health.Status() {

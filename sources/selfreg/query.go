@@ -3,7 +3,6 @@ package selfreg
 import (
 	"cmp"
 	"encoding/base64"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,7 +42,7 @@ type query struct {
 	limit   int
 }
 
-func queryOf(r *http.Request) (query, *problem) {
+func queryOf(r *request) (query, *problem) {
 	q := query{service: strings.ToLower(r.PathValue("service")), limit: maxList}
 	var f faults
 	params := r.URL.Query()

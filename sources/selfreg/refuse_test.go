@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -178,19 +180,25 @@ func TestBodiesAreBounded(t *testing.T) {
 		spaces := strings.Repeat(" ", 64<<10)
 		w.want(201, "PUT", one, spaces)
 		w.want(413, "PUT", one, spaces+" ")
-		w.want(413, "PUT", one+"/state", spaces+" ")
-		try := func(body io.Reader) int {
-			rec := httptest.NewRecorder()
-			w.h.ServeHTTP(rec, httptest.NewRequest("PUT", one, body))
-			return rec.Code
+		for _, r := range []struct{ method, path string }{
+			{"PUT", one + "/state"}, {"PUT", one + "/heartbeat"}, {"DELETE", one}, {"GET", one}, {"GET", "/healthz"}, {"PUT", one},
+		} {
+			w.want(413, r.method, r.path, spaces+" ")
+			try := func(body io.Reader) int {
+				rec := httptest.NewRecorder()
+				w.h.ServeHTTP(rec, httptest.NewRequest(r.method, r.path, body))
+				return rec.Code
+			}
+			e := new(endless)
+			if code := try(e); code != 413 || e.read > 1<<20 {
+				t.Errorf("%s %s with an endless body: %d after %d octets, want 413", r.method, r.path, code, e.read)
+			}
+			if code := try(broken{}); code != 400 {
+				t.Errorf("%s %s with a broken body: %d, want 400", r.method, r.path, code)
+			}
 		}
-		e := new(endless)
-		if code := try(e); code != 413 || e.read > 1<<20 {
-			t.Errorf("endless body: %d after %d octets, want 413", code, e.read)
-		}
-		if code := try(broken{}); code != 400 {
-			t.Errorf("broken body: %d, want 400", code)
-		}
+		w.want(204, "PUT", one+"/heartbeat", "{}") // not looked at
+		w.want(204, "DELETE", one, spaces)
 	})
 }
 
@@ -211,12 +219,29 @@ func TestOtherMethodsAndPathsAreRefused(t *testing.T) {
 		{"GET", one + "/", 404, ""},
 		{"GET", one + "/x", 404, ""},
 		{"GET", "/v1/services/web/instances", 404, ""},
+		{"GET", "//", 404, ""},
+		{"GET", "", 404, ""},
+		{"GET", "//v1/services", 404, ""},
+		{"GET", "/v1//services", 404, ""},
+		{"GET", "/v1/services//", 404, ""},
+		{"GET", "/v1/services/.", 404, ""},
+		{"GET", "/v1/./services", 404, ""},
+		{"PUT", "/v1/x/../services/web/instances/one", 404, ""},
+		{"PUT", "/v1/services//instances/one", 404, ""},
+		{"PUT", "/v1/services/web/instances//heartbeat", 404, ""},
+		{"PUT", "/v1/services/web/instances/..", 404, ""},
+		{"DELETE", "/v1/services/web/instances/./one", 404, ""},
+		{"HEAD", "/../healthz", 404, ""},
+		{"POST", "/v1//services", 404, ""},
+		{"OPTIONS", "/v1//services", 404, ""},
+		{"CONNECT", "/v1//services", 404, ""},
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})
 		for _, tt := range tests {
-			rec := w.send(tt.method, tt.path, "")
-			if rec.Code != tt.status || rec.Header().Get("Allow") != tt.allow || rec.Header().Get("Content-Type") != "application/problem+json" {
+			rec := httptest.NewRecorder()
+			w.h.ServeHTTP(rec, &http.Request{Method: tt.method, URL: &url.URL{Path: tt.path}, Header: http.Header{}, Body: http.NoBody})
+			if rec.Code != tt.status || rec.Header().Get("Allow") != tt.allow || rec.Header().Get("Content-Type") != "application/problem+json" || rec.Header().Get("Cache-Control") != "no-store" {
 				t.Errorf("%s %s: %d %v, want %d with Allow %q", tt.method, tt.path, rec.Code, rec.Header(), tt.status, tt.allow)
 			}
 		}
