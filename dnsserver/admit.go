@@ -54,12 +54,15 @@ func (q *Query) admit(msg []byte) error {
 	if err := q.sections(msg); err != nil {
 		return err
 	}
-	q.echo |= head & bitCD
 	if q.EDNS.Present {
-		if err := q.EDNS.check(); err != nil {
+		if err := q.EDNS.check(q.Transport); err != nil {
 			return err
 		}
 	}
+	if len(q.Name) == 0 {
+		return q.cookieAlone()
+	}
+	q.echo |= head & bitCD
 	return q.kind()
 }
 
@@ -69,17 +72,15 @@ func (q *Query) sections(msg []byte) error {
 	for i := range count {
 		count[i] = int(binary.BigEndian.Uint16(msg[4+2*i:]))
 	}
-	if count[0] != 1 || count[1] != 0 || count[2] > maxAuthority || count[3] > maxAdditional {
+	if count[0] > 1 || count[1] != 0 || count[2] > maxAuthority || count[3] > maxAdditional {
 		return errFormat
 	}
-	end, ok := skipName(msg, headerLen)
-	if !ok || end+4 > len(msg) {
-		return errFormat
+	off, ok := headerLen, true
+	if count[0] == 1 {
+		if off, ok = q.question(msg); !ok {
+			return errFormat
+		}
 	}
-	q.Name = msg[headerLen:end]
-	q.Type = binary.BigEndian.Uint16(msg[end:])
-	q.Class = binary.BigEndian.Uint16(msg[end+2:])
-	off := end + 4
 	for i := range count[2] + count[3] {
 		if off, ok = q.record(msg, off, i >= count[2]); !ok {
 			return errFormat
@@ -89,6 +90,25 @@ func (q *Query) sections(msg []byte) error {
 		return errFormat
 	}
 	return nil
+}
+
+func (q *Query) question(msg []byte) (end int, ok bool) {
+	end, ok = skipName(msg, headerLen)
+	if !ok || end+4 > len(msg) {
+		return 0, false
+	}
+	q.Name = msg[headerLen:end]
+	q.Type = binary.BigEndian.Uint16(msg[end:])
+	q.Class = binary.BigEndian.Uint16(msg[end+2:])
+	return end + 4, true
+}
+
+// cookieAlone is what a message without a question may be (RFC 7873 §5.4).
+func (q *Query) cookieAlone() error {
+	if q.EDNS.cookie == nil {
+		return errFormat
+	}
+	return errNoQuestion
 }
 
 // record passes over one record and reads an OPT record, of which there may be one,
@@ -122,27 +142,6 @@ func (q *Query) record(msg []byte, off int, additional bool) (end int, ok bool) 
 	return end, true
 }
 
-// check looks at the version first: the options of another one may look otherwise.
-func (e *EDNS) check() error {
-	if e.Version != 0 {
-		return errVersion // RFC 6891 §6.1.3
-	}
-	for o := e.options; len(o) > 0; {
-		if len(o) < 4 {
-			return errFormat
-		}
-		code, n := binary.BigEndian.Uint16(o), int(binary.BigEndian.Uint16(o[2:]))
-		if 4+n > len(o) {
-			return errFormat
-		}
-		if code == dns.EDNS0COOKIE && n != 8 && (n < 16 || n > 40) {
-			return errFormat // RFC 7873 §5.2.2
-		}
-		o = o[4+n:]
-	}
-	return nil
-}
-
 // The types that are questions about the message or the server, not about data
 // (RFC 6895 §3.1).
 const (
@@ -153,6 +152,8 @@ const (
 // kind refuses the classes and types that no handler answers.
 func (q *Query) kind() error {
 	switch {
+	case q.Class == dns.ClassCHAOS:
+		return nil
 	case q.Class != dns.ClassINET:
 		return errClass
 	case q.Type == dns.TypeOPT:

@@ -11,14 +11,16 @@ import (
 // composer turns what handlers return into replies. It is used by one goroutine
 // at a time; its zero value is ready.
 type composer struct {
+	self    *identity
 	reply   reply
 	scratch []byte
+	options []byte
 	set     []record
 }
 
 // compose appends the reply that says what m says.
 func (c *composer) compose(q *Query, m *dns.Msg, out []byte) ([]byte, error) {
-	c.reply.begin(q, out, 0)
+	c.begin(q, 0, out)
 	for s, rrs := range [...][]dns.RR{answer: m.Answer, authority: m.Ns} {
 		for _, rr := range rrs {
 			c.scratch = c.scratch[:0]
@@ -39,8 +41,18 @@ func (c *composer) compose(q *Query, m *dns.Msg, out []byte) ([]byte, error) {
 
 // fail appends the reply that a failure becomes.
 func (c *composer) fail(q *Query, f *Failure, out []byte) []byte {
-	c.reply.begin(q, out, f.Info)
+	c.begin(q, f.Info, out)
 	return c.reply.finish(f.Rcode, 0)
+}
+
+// begin starts a reply to q. Info is the extended error (RFC 8914 §2), or 0.
+func (c *composer) begin(q *Query, info uint16, out []byte) {
+	c.options = c.self.appendOptions(c.options[:0], q)
+	if info != 0 {
+		c.options = appendOption(c.options, dns.EDNS0EDE, 2)
+		c.options = binary.BigEndian.AppendUint16(c.options, info)
+	}
+	c.reply.begin(q, c.options, out)
 }
 
 func (c *composer) offer(set []dns.RR) error {

@@ -22,13 +22,15 @@ var errDrop = errors.New("dropped")
 
 // What admission finds at fault.
 var (
-	errFormat   = &Failure{Rcode: dns.RcodeFormatError, Why: "malformed query"}
-	errOpcode   = &Failure{Rcode: dns.RcodeNotImplemented, Why: "opcode is not QUERY"}
-	errVersion  = &Failure{Rcode: dns.RcodeBadVers, Why: "EDNS version is not 0"}
-	errClass    = &Failure{Rcode: dns.RcodeRefused, Why: "class is not IN"}
-	errTransfer = &Failure{Rcode: dns.RcodeRefused, Why: "zones are not transferred"}
-	errMetaType = &Failure{Rcode: dns.RcodeNotImplemented, Why: "type is no data type"}
-	errNXName   = &Failure{Rcode: dns.RcodeFormatError, Info: dns.ExtendedErrorCodeInvalidQueryType, Why: "NXNAME is asked"}
+	errFormat     = &Failure{Rcode: dns.RcodeFormatError, Why: "malformed query"}
+	errNoQuestion = &Failure{Rcode: dns.RcodeSuccess, Why: "a cookie is asked for, and nothing else"}
+	errCookie     = &Failure{Rcode: dns.RcodeBadCookie, Why: "the server cookie is missing or wrong"}
+	errOpcode     = &Failure{Rcode: dns.RcodeNotImplemented, Why: "opcode is not QUERY"}
+	errVersion    = &Failure{Rcode: dns.RcodeBadVers, Why: "EDNS version is not 0"}
+	errClass      = &Failure{Rcode: dns.RcodeRefused, Why: "class is not IN"}
+	errTransfer   = &Failure{Rcode: dns.RcodeRefused, Why: "zones are not transferred"}
+	errMetaType   = &Failure{Rcode: dns.RcodeNotImplemented, Why: "type is no data type"}
+	errNXName     = &Failure{Rcode: dns.RcodeFormatError, Info: dns.ExtendedErrorCodeInvalidQueryType, Why: "NXNAME is asked"}
 )
 
 // What handlers answer with.

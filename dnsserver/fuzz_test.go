@@ -72,6 +72,10 @@ func checkReply(t *testing.T, msg, reply []byte, transport Transport) {
 		t.Errorf("reply of %d octets, TC=%v, where %d may be", len(reply), m.Truncated, limit)
 	}
 	switch m.Rcode & 15 { // BADVERS has 0 in its low bits
+	case dns.RcodeBadCookie & 15:
+		if len(m.Question) > 0 {
+			t.Errorf("reply %v to %x", m, msg)
+		}
 	case dns.RcodeSuccess, dns.RcodeFormatError, dns.RcodeNameError, dns.RcodeNotImplemented, dns.RcodeRefused:
 	default:
 		t.Errorf("reply %v to %x", m, msg)

@@ -3,6 +3,7 @@ package dnsserver
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -310,9 +311,17 @@ func ednsText(opt *dns.OPT) string {
 		s += " do"
 	}
 	for _, o := range opt.Option {
-		if ede, ok := o.(*dns.EDNS0_EDE); ok {
-			s += fmt.Sprintf(" ede=%d%s", ede.InfoCode, ede.ExtraText)
-		} else {
+		switch o := o.(type) {
+		case *dns.EDNS0_EDE:
+			s += fmt.Sprintf(" ede=%d%s", o.InfoCode, o.ExtraText)
+		case *dns.EDNS0_NSID:
+			nsid, _ := hex.DecodeString(o.Nsid)
+			s += " nsid=" + string(nsid)
+		case *dns.EDNS0_TCP_KEEPALIVE:
+			s += fmt.Sprintf(" keepalive=%d", o.Timeout)
+		case *dns.EDNS0_COOKIE:
+			s += fmt.Sprintf(" cookie=%.16s+%d", o.Cookie, len(o.Cookie)/2-clientCookieLen)
+		default:
 			s += fmt.Sprintf(" option=%d", o.Option())
 		}
 	}

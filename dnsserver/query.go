@@ -38,7 +38,7 @@ const (
 type Query struct {
 	Name  []byte // uncompressed wire form ended by the root label, in the case that was asked
 	Type  uint16
-	Class uint16
+	Class uint16 // IN: others are not for handlers
 
 	From netip.AddrPort // the asker
 	// Local is the address that was asked, also where the socket is bound to a
@@ -49,16 +49,6 @@ type Query struct {
 
 	id   uint16
 	echo uint16 // bits of the header that the reply repeats
-}
-
-// EDNS is what the OPT record of a query says (RFC 6891 §6.1).
-type EDNS struct {
-	Present bool
-	Version uint8
-	Size    uint16 // the largest datagram that the asker takes
-	DO      bool   // RFC 3225: repeated in the reply
-
-	options []byte
 }
 
 // RecursionDesired tells the RD bit (RFC 1035 §4.1.1).

@@ -16,9 +16,10 @@ type reply struct {
 	buf   []byte
 	start int // of the message in buf
 	limit int // octets of the message before its OPT record
-	info  uint16
 	count [sections]uint16
 	cut   bool // TC: a record that was required is missing
+
+	options []byte // of the OPT record
 
 	last   []byte // the owner that was written last
 	lastAt int    // where in the message; 0: nowhere that can be pointed to
@@ -34,7 +35,7 @@ const (
 	sections
 )
 
-// record is one resource record of class IN. Its names are uncompressed.
+// record is one resource record of the class that was asked. Its names are uncompressed.
 type record struct {
 	owner []byte
 	typ   uint16
@@ -42,20 +43,14 @@ type record struct {
 	rdata []byte
 }
 
-const (
-	optLen      = 11 // an OPT record without options
-	extendedLen = 6  // the option of RFC 8914 without text
-)
+const optLen = 11 // an OPT record without options
 
-// begin starts the reply to q behind what out holds. Info is the extended error,
-// or 0.
-func (r *reply) begin(q *Query, out []byte, info uint16) {
-	*r = reply{q: q, buf: out, start: len(out), limit: q.Limit(), info: info, last: r.last[:0]}
+// begin starts the reply to q behind what out holds. Options are those of its OPT
+// record, which it has when the query had one.
+func (r *reply) begin(q *Query, options, out []byte) {
+	*r = reply{q: q, buf: out, start: len(out), limit: q.Limit(), options: options, last: r.last[:0]}
 	if q.EDNS.Present {
-		r.limit -= optLen
-		if info != 0 {
-			r.limit -= extendedLen
-		}
+		r.limit -= optLen + len(options)
 	}
 	r.buf = append(r.buf, make([]byte, headerLen)...)
 	if len(q.Name) > 0 {
@@ -101,7 +96,7 @@ func (r *reply) add(rec *record) bool {
 	mark := len(r.buf)
 	r.owner(rec.owner)
 	r.buf = binary.BigEndian.AppendUint16(r.buf, rec.typ)
-	r.buf = binary.BigEndian.AppendUint16(r.buf, dns.ClassINET)
+	r.buf = binary.BigEndian.AppendUint16(r.buf, r.q.Class)
 	r.buf = binary.BigEndian.AppendUint32(r.buf, rec.ttl)
 	r.buf = append(r.buf, 0, 0)
 	at := len(r.buf)
@@ -193,7 +188,7 @@ func (r *reply) finish(rcode int, flags uint16) []byte {
 }
 
 // opt appends the OPT record, the only one: version 0, our size, the DO bit as it
-// was asked (RFC 3225 §3), no other flag, and at most an extended error.
+// was asked (RFC 3225 §3), and no other flag.
 func (r *reply) opt(rcode int) {
 	h := r.buf[r.start:]
 	binary.BigEndian.PutUint16(h[10:], r.count[additional]+1)
@@ -205,11 +200,6 @@ func (r *reply) opt(rcode int) {
 		do = 1 << 7
 	}
 	r.buf = append(r.buf, byte(rcode>>4), 0, do, 0)
-	if r.info == 0 {
-		r.buf = append(r.buf, 0, 0)
-		return
-	}
-	for _, v := range [...]uint16{extendedLen, dns.EDNS0EDE, 2, r.info} {
-		r.buf = binary.BigEndian.AppendUint16(r.buf, v)
-	}
+	r.buf = binary.BigEndian.AppendUint16(r.buf, uint16(len(r.options)))
+	r.buf = append(r.buf, r.options...)
 }

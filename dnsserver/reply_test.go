@@ -293,7 +293,7 @@ func TestSetsAfterOneThatWasLeftOut(t *testing.T) {
 func TestExtendedErrorHasItsPlace(t *testing.T) {
 	q := &Query{Name: []byte("\x01x\x00"), Type: dns.TypeA, Class: dns.ClassINET, EDNS: EDNS{Present: true, Size: 512}}
 	var r reply
-	r.begin(q, nil, dns.ExtendedErrorCodeStaleAnswer)
+	r.begin(q, []byte{0, dns.EDNS0EDE, 0, 2, 0, byte(dns.ExtendedErrorCodeStaleAnswer)}, nil)
 	for i := range 100 {
 		r.require(answer, &record{owner: q.Name, typ: dns.TypeA, rdata: []byte{192, 0, 2, byte(i)}})
 	}

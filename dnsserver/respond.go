@@ -29,7 +29,7 @@ func (r *responder) respond(ctx context.Context, msg, out []byte) []byte {
 		if out, err = r.answer(ctx, out); err != nil {
 			r.failed(err)
 		}
-	} else if err == errDrop || r.errors != nil && !r.errors.spend(r.q.From.Addr()) {
+	} else if err = r.turnDown(err); err == errDrop {
 		r.n.dropped.Add(1)
 		return out
 	}
@@ -38,6 +38,26 @@ func (r *responder) respond(ctx context.Context, msg, out []byte) []byte {
 	}
 	r.n.replied(out[start:])
 	return out
+}
+
+// turnDown decides how a query that was not admitted is told so: not at all when
+// there are too many of them, except to those who show a cookie. A wrong one is
+// replaced (RFC 7873 §5.2.3): by a reply that is hardly longer than the query.
+func (r *responder) turnDown(err error) error {
+	if err == errDrop {
+		return err
+	}
+	q := &r.q
+	known := r.c.self.trusts(q)
+	switch {
+	case err == errNoQuestion && !known && len(q.EDNS.cookie) > clientCookieLen:
+		return errCookie // RFC 7873 §5.4
+	case known, r.errors == nil, r.errors.spend(q.From.Addr()):
+		return err
+	case q.EDNS.cookie != nil:
+		return errCookie
+	}
+	return errDrop
 }
 
 // answer asks the handler and composes its answer. What panics in either costs
@@ -49,7 +69,12 @@ func (r *responder) answer(ctx context.Context, out []byte) (reply []byte, err e
 			reply, err = out, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
-	m, err := r.handler.Answer(ctx, &r.q)
+	var m *dns.Msg
+	if r.q.Class == dns.ClassCHAOS {
+		m, err = r.c.self.answer(&r.q)
+	} else {
+		m, err = r.handler.Answer(ctx, &r.q)
+	}
 	if err != nil {
 		return out, err
 	}

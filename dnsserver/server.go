@@ -23,6 +23,10 @@ type Options struct {
 	// Log takes what an operator must know. Nil discards it.
 	Log *slog.Logger
 
+	// NSID names this server to whoever asks which one of several has answered (RFC
+	// 5001). Empty tells nothing; at most MaxNSID octets.
+	NSID string
+
 	// Sockets is how many UDP sockets share each address, with a goroutine each.
 	// Zero means GOMAXPROCS. Where the system cannot share one is used.
 	Sockets int
@@ -58,6 +62,7 @@ func setDefault[T comparable](v *T, otherwise T) {
 type Server struct {
 	o        Options
 	log      *limitedLog
+	self     *identity
 	bound    []*binding
 	loops    []*udpLoop
 	conns    *conns
@@ -70,6 +75,7 @@ type Server struct {
 func Listen(o Options) (*Server, error) {
 	s := &Server{o: o.withDefaults()}
 	s.log = &limitedLog{log: s.o.Log}
+	s.self = &identity{cookies: newCookies(time.Now), nsid: s.o.NSID, idle: s.o.IdleTimeout}
 	s.conns = newConns(s)
 	for _, a := range s.o.Addrs {
 		b, err := bind(a, s.o.Sockets)
@@ -140,6 +146,12 @@ func (s *Server) Stats() Stats {
 	}
 	st.Connections = uint64(s.conns.count())
 	return st
+}
+
+// newResponder is for one goroutine. Errors limits what it says to those whom it
+// does not answer; nil does not.
+func (s *Server) newResponder(n *counters, errors *budget) responder {
+	return responder{handler: s.o.Handler, log: s.log, n: n, errors: errors, c: composer{self: s.self}}
 }
 
 // newCounters is called by Listen alone: afterwards the list of them is only read.

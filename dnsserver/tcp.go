@@ -54,7 +54,7 @@ type conn struct {
 
 // newConn readies a connection that has just come.
 func newConn(s *Server, c net.Conn, n *counters) *conn {
-	tc := &conn{net: c, s: s, r: responder{handler: s.o.Handler, log: s.log, n: n}}
+	tc := &conn{net: c, s: s, r: s.newResponder(n, nil)}
 	tc.rest()
 	return tc
 }

@@ -24,7 +24,7 @@ func (s *Server) newUDP(c *net.UDPConn, addr netip.AddrPort) *udpLoop {
 		conn:     c,
 		addr:     addr,
 		wildcard: addr.Addr().IsUnspecified(),
-		r:        responder{handler: s.o.Handler, log: s.log, n: s.newCounters(), errors: newBudget(sinceStart)},
+		r:        s.newResponder(s.newCounters(), newBudget(sinceStart)),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 type Config struct {
 	Domains      []zone.Name
 	DNS          []netip.AddrPort // sockets, each for UDP and TCP; port 0 takes a free one
+	NSID         string           // "": not told
 	HTTP         netip.AddrPort
 	Docker       string       // dockerAuto, dockerOff or the URL of an engine
 	Advertise    []netip.Addr // at most one for each family
@@ -49,6 +50,9 @@ var settings = []setting{
 	}, {
 		name: "dns", def: "127.0.0.1:8053", many: true, set: setDNS,
 		help: "answer DNS on `ADDR:PORT`, UDP and TCP",
+	}, {
+		name: "nsid", set: setNSID,
+		help: "tell whoever asks that this is the DNS server `NAME`: by NSID, and as id.server in class CH",
 	}, {
 		name: "http", def: "127.0.0.1:8054", set: setHTTP,
 		help: "serve the HTTP interface on `ADDR:PORT`; whoever reaches it can register services",

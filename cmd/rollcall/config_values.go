@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-dns/rollcall/dnsserver"
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
@@ -40,6 +41,14 @@ func setDNS(c *Config, value string) error {
 		return errors.New("must not be given twice")
 	}
 	c.DNS = append(c.DNS, a)
+	return nil
+}
+
+func setNSID(c *Config, value string) error {
+	if len(value) > dnsserver.MaxNSID {
+		return fmt.Errorf("must be at most %d octets", dnsserver.MaxNSID)
+	}
+	c.NSID = value
 	return nil
 }
 

@@ -57,7 +57,7 @@ func (s *server) wire() (err error) {
 	s.sources = sources.NewSupervisor(sources.Options{Zone: s.zone, Sources: entries, Logger: s.log})
 
 	answer := dnsserver.Authority(s.zone, s.sources.Ready, now, nil)
-	if s.dns, err = dnsserver.Listen(dnsserver.Options{Addrs: cfg.DNS, Handler: answer, Log: s.log}); err != nil {
+	if s.dns, err = dnsserver.Listen(dnsserver.Options{Addrs: cfg.DNS, Handler: answer, NSID: cfg.NSID, Log: s.log}); err != nil {
 		return fmt.Errorf("--dns: %w", err)
 	}
 	handler := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status})
