@@ -43,27 +43,27 @@ func parseBody(data []byte, f *faults) body {
 		f.add("", err.Error())
 		return b
 	}
-	f.object("", v, map[string]setter{
-		"addresses": func(path string, v any) {
+	f.object("", v,
+		field{"addresses", func(path string, v any) {
 			f.list(path, v, "addresses", maxAddresses, func(path string, v any) { b.addresses = append(b.addresses, f.address(path, v)) })
-		},
-		"ports": func(path string, v any) {
+		}},
+		field{"ports", func(path string, v any) {
 			f.list(path, v, "ports", maxPorts, func(path string, v any) { b.ports = append(b.ports, f.port(path, v)) })
-		},
-		"lease":    f.duration(&b.period, minLease, maxLease, time.Nanosecond, "must be a duration such as 30s, from 1s to 24h"),
-		"ttl":      f.duration(&b.in.TTL, time.Second, maxTTL, time.Second, "must be a duration in whole seconds such as 5s, from 1s to 24h"),
-		"priority": f.number(&b.in.Priority, 0),
-		"weight":   f.number(&b.in.Weight, 0),
-		"tags": func(path string, v any) {
+		}},
+		field{"lease", f.duration(&b.period, minLease, maxLease, time.Nanosecond, "must be a duration such as 30s, from 1s to 24h")},
+		field{"ttl", f.duration(&b.in.TTL, time.Second, maxTTL, time.Second, "must be a duration in whole seconds such as 5s, from 1s to 24h")},
+		field{"priority", f.number(&b.in.Priority, 0)},
+		field{"weight", f.number(&b.in.Weight, 0)},
+		field{"tags", func(path string, v any) {
 			f.list(path, v, "strings", maxTags, func(path string, v any) {
 				b.in.Tags = append(b.in.Tags, "")
 				f.text(&b.in.Tags[len(b.in.Tags)-1])(path, v)
 			})
-		},
-		"meta":  func(path string, v any) { b.in.Meta = f.meta(path, v) },
-		"state": f.state(&b.in.State),
-		"host":  f.text(&b.in.Host),
-	})
+		}},
+		field{"meta", func(path string, v any) { b.in.Meta = f.meta(path, v) }},
+		field{"state", f.state(&b.in.State)},
+		field{"host", f.text(&b.in.Host)},
+	)
 	return b
 }
 
@@ -75,7 +75,7 @@ func parseState(data []byte, f *faults) zone.State {
 		f.add("", err.Error())
 		return state
 	}
-	f.object("", v, map[string]setter{"state": func(path string, v any) {
+	f.object("", v, field{"state", func(path string, v any) {
 		given = true
 		f.state(&state)(path, v)
 	}})
@@ -99,21 +99,21 @@ func (f *faults) address(path string, v any) netip.Addr {
 func (f *faults) port(path string, v any) zone.Port {
 	var p zone.Port
 	given := false
-	f.object(path, v, map[string]setter{
-		"name": f.text(&p.Name),
-		"number": func(path string, v any) {
+	f.object(path, v,
+		field{"name", f.text(&p.Name)},
+		field{"number", func(path string, v any) {
 			given = true
 			f.number(&p.Number, 1)(path, v)
-		},
-		"protocol": func(path string, v any) {
+		}},
+		field{"protocol", func(path string, v any) {
 			s, isText := v.(string)
 			proto, ok := zone.ParseProto(s)
 			if !ok || !isText {
 				f.add(path, "must be tcp, udp or sctp")
 			}
 			p.Proto = proto
-		},
-	})
+		}},
+	)
 	if !given {
 		f.add(path+".number", "must be given: a whole number from 1 to 65535")
 	}
