@@ -32,18 +32,30 @@ type body struct {
 	addresses []netip.Addr
 	ports     []zone.Port
 	period    time.Duration
+	sender    netip.Addr // where it came from: its address, when it gives none
 }
 
 // parseBody reads a registration. What is wrong in itself is in the faults; what
 // the zone does not take is found by Instance.Validate.
-func parseBody(data []byte, f *faults) body {
+func parseBody(data []byte, f *faults) body { return parse(data, f, nil) }
+
+// parseRecord reads a registration as encode has written it.
+func parseRecord(data []byte, f *faults) body {
+	var sender netip.Addr
+	b := parse(data, f, []field{{"sender", func(path string, v any) { sender = f.address(path, v) }}})
+	b.sender = sender
+	return b
+}
+
+// parse reads a registration, which may have more fields.
+func parse(data []byte, f *faults, more []field) body {
 	b := body{period: defaultLease, in: zone.Instance{State: zone.Up}}
 	v, err := readJSON(data)
 	if err != nil {
 		f.add("", err.Error())
 		return b
 	}
-	f.object("", v,
+	f.object("", v, append(more,
 		field{"addresses", func(path string, v any) {
 			f.list(path, v, "addresses", maxAddresses, func(path string, v any) { b.addresses = append(b.addresses, f.address(path, v)) })
 		}},
@@ -63,7 +75,7 @@ func parseBody(data []byte, f *faults) body {
 		field{"meta", func(path string, v any) { b.in.Meta = f.meta(path, v) }},
 		field{"state", f.state(&b.in.State)},
 		field{"host", f.text(&b.in.Host)},
-	)
+	)...)
 	return b
 }
 
@@ -172,9 +184,11 @@ func splitID(key string) (service, id string) {
 	return service, id
 }
 
-// wireBody is a registration as the journal keeps it: a body that parseBody reads.
+// wireBody is a registration as the journal keeps it: a body, or one without
+// addresses and where it came from.
 type wireBody struct {
-	Addresses []netip.Addr      `json:"addresses"`
+	Sender    netip.Addr        `json:"sender,omitzero"`
+	Addresses []netip.Addr      `json:"addresses,omitempty"`
 	Ports     []wirePort        `json:"ports,omitempty"`
 	Lease     string            `json:"lease"`
 	TTL       string            `json:"ttl,omitempty"`
@@ -203,15 +217,18 @@ func wirePorts(ports []zone.Port) []wirePort {
 // encode writes a registration for the journal.
 func encode(r *registration) []byte {
 	w := wireBody{
-		Ports: wirePorts(r.in.Endpoints[0].Ports), Lease: r.period.String(),
+		Sender: r.sender,
+		Ports:  wirePorts(r.in.Endpoints[0].Ports), Lease: r.period.String(),
 		Priority: r.in.Priority, Weight: r.in.Weight, Tags: r.in.Tags, Meta: r.in.Meta,
 		State: r.in.State.String(), Host: r.in.Host,
 	}
 	if r.in.TTL > 0 {
 		w.TTL = r.in.TTL.String()
 	}
-	for _, e := range r.in.Endpoints {
-		w.Addresses = append(w.Addresses, e.Addr)
+	if !r.sender.IsValid() {
+		for _, e := range r.in.Endpoints {
+			w.Addresses = append(w.Addresses, e.Addr)
+		}
 	}
 	data, err := json.Marshal(w)
 	if err != nil {

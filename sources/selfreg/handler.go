@@ -115,11 +115,13 @@ func (a *api) putInstance(w http.ResponseWriter, r *request) *problem {
 	service, id := key(r)
 	var f faults
 	b := parseBody(r.body, &f)
-	in := a.registrationOf(service, id, b, senderOf(r), &f)
+	b.sender = senderOf(r)
+	reg := a.registrationOf(service, id, b, &f)
 	if len(f) > 0 {
 		return badRequest(f)
 	}
-	o := a.do(r.Context(), in.ID, register(in, b.period))
+	in := reg.in
+	o := a.do(r.Context(), in.ID, register(reg))
 	if o.err != nil {
 		return problemOf(o.err)
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
-// registrationOf makes an instance of what a service told, and of where it asked
-// from. All that is wrong is in the faults.
-func (s *Source) registrationOf(service, id string, b body, sender netip.Addr, f *faults) zone.Instance {
+// registrationOf makes an instance of what a service told. All that is wrong is
+// in the faults.
+func (s *Source) registrationOf(service, id string, b body, f *faults) *registration {
 	in := b.in
 	in.ID, in.Service = idOf(service, id), strings.ToLower(service)
 	if id == "" || len(id) > maxID || strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
@@ -24,14 +24,43 @@ func (s *Source) registrationOf(service, id string, b body, sender netip.Addr, f
 	}
 	in.Reason = reasonOf(in.State)
 	addrs := b.addresses
-	if len(addrs) == 0 {
-		addrs = []netip.Addr{s.senderAddr(sender, f)}
+	if len(addrs) > 0 {
+		b.sender = netip.Addr{}
+	} else {
+		addrs = []netip.Addr{s.senderAddr(b.sender, f)}
 	}
+	f.ofAddresses(addrs)
+	f.ofPorts(b.ports)
 	for _, a := range addrs {
 		in.Endpoints = append(in.Endpoints, zone.Endpoint{Addr: a.Unmap(), Ports: b.ports})
 	}
 	f.ofInstance(&in)
-	return in
+	return &registration{in, b.period, b.sender}
+}
+
+// ofAddresses adds what the zone would take, and no client could use.
+func (f *faults) ofAddresses(addrs []netip.Addr) {
+	for i, a := range addrs {
+		path := fmt.Sprintf("addresses[%d]", i)
+		same := func(o netip.Addr) bool { return o.Unmap() == a.Unmap() }
+		switch {
+		case a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "":
+			f.add(path, "must not be link-local: DNS cannot say on which link it is")
+		case a.IsValid() && slices.IndexFunc(addrs, same) < i:
+			f.add(path, "must not be given twice")
+		}
+	}
+}
+
+func (f *faults) ofPorts(ports []zone.Port) {
+	met := make(map[zone.Port]bool, len(ports))
+	for i, p := range ports {
+		p.Name = strings.ToLower(p.Name)
+		if met[p] {
+			f.add(fmt.Sprintf("ports[%d]", i), "must not have the name, the number and the protocol of another one")
+		}
+		met[p] = true
+	}
 }
 
 // senderAddr is the address of a service that gave none.

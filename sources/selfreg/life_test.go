@@ -145,6 +145,19 @@ func TestAddressOfAServiceThatGaveNone(t *testing.T) {
 	}
 }
 
+// A loopback address is what the service says: who asks from elsewhere gets it too.
+func TestAddressesAreAnsweredAsTheyWereGiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{adv: []netip.Addr{netip.MustParseAddr("192.0.2.99")}})
+		for _, addr := range []string{"127.0.0.1", "169.254.1.1", "240.0.0.1"} {
+			w.send("PUT", one, fmt.Sprintf(`{"addresses":[%q]}`, addr))
+			w.wantAnswer("web.svc.test. A", "web.svc.test. 5 IN A "+addr)
+		}
+		w.want(200, "PUT", one, `{"addresses":["::1"]}`)
+		w.wantAnswer("web.svc.test. AAAA", "web.svc.test. 5 IN AAAA ::1")
+	})
+}
+
 func TestRegisteringAgainKeepsTheLeaseAndPublishesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})

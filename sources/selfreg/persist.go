@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"net/netip"
 
 	"github.com/rollcall-dns/rollcall/sources/lease"
 )
@@ -31,10 +30,9 @@ func (s *Source) load() error {
 
 func (s *Source) decode(key string, data []byte) (*registration, faults) {
 	var f faults
-	b := parseBody(data, &f)
+	b := parseRecord(data, &f)
 	service, id := splitID(key)
-	in := s.registrationOf(service, id, b, netip.Addr{}, &f)
-	return &registration{in, b.period}, f
+	return s.registrationOf(service, id, b, &f), f
 }
 
 // persist writes steps to disk. They are there when it returns nil.

@@ -2,8 +2,10 @@ package selfreg_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -44,6 +46,49 @@ func TestRegistrationsOutliveARestart(t *testing.T) {
 		w.wantAnswer("drained.svc.test. AAAA", "drained.svc.test. 5 IN AAAA 2001:db8::1")
 		time.Sleep(3*time.Second + 10*time.Millisecond)
 		w.wantAnswer("web.svc.test. A", "NXDOMAIN")
+	})
+}
+
+// Who gave no address gets the one that is advertised now. What was given stays,
+// and so does what older versions have written: the address that was found.
+func TestDefaultAddressIsFoundAnewAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		first, second := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+		w := newWorld(t, setup{dir: dir, adv: []netip.Addr{first}})
+		put := func(sender, id, body string) {
+			if rec := w.from(sender, "PUT", "/v1/services/web/instances/"+id, body); rec.Code != 201 && rec.Code != 200 {
+				t.Fatalf("%s: %d %s", id, rec.Code, rec.Body)
+			}
+		}
+		put("127.0.0.1:1", "default", `{"lease":"1h"}`)
+		w.want(204, "PUT", "/v1/services/web/instances/default/state", `{"state":"draining"}`)
+		put("10.0.0.7:1", "away", "")
+		put("127.0.0.1:1", "given", `{"addresses":["192.0.2.1"]}`)
+		put("127.0.0.1:1", "first-given", `{"addresses":["192.0.2.1"]}`)
+		put("127.0.0.1:1", "first-given", "") // the same to the zone, and not the same after a restart
+		w.stop()
+		j, _, err := lease.OpenJournal(dir, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := lease.Record{ID: "web/old", Data: []byte(`{"addresses":["192.0.2.1"],"lease":"30s","state":"up","host":"old"}`)}
+		if err := errors.Join(j.Write([]lease.Record{old}, nil), j.Close()); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // also when it was written anew from what was read
+			w = newWorld(t, setup{dir: dir, adv: []netip.Addr{second}})
+			for id, want := range map[string]string{
+				"default": "192.0.2.2", "away": "10.0.0.7", "given": "192.0.2.1", "first-given": "192.0.2.2", "old": "192.0.2.1",
+			} {
+				r := read(t, w.want(200, "GET", "/v1/services/web/instances/"+id, ""))
+				if got := r.Instance.Endpoints[0].Address; got != want {
+					t.Errorf("%s is at %s after the restart, want %s", id, got, want)
+				}
+				w.want(204, "PUT", "/v1/services/web/instances/"+id+"/state", `{"state":"down"}`)
+			}
+			w.stop()
+		}
 	})
 }
 

@@ -16,6 +16,13 @@ import (
 
 func TestBadBodiesAreRefusedWithTheFieldsAtFault(t *testing.T) {
 	list := func(n int, e string) string { return strings.TrimSuffix(strings.Repeat(e+",", n), ",") }
+	ports := func(n int) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(`{"number":%d}`, 1+i))
+		}
+		return strings.Join(all, ",")
+	}
 	tests := []struct {
 		name, body string
 		fields     string // separated by spaces; "." is the whole body
@@ -45,7 +52,16 @@ func TestBadBodiesAreRefusedWithTheFieldsAtFault(t *testing.T) {
 		{"port protocol of a wrong type", `{"ports":[{"number":80,"protocol":6}]}`, "ports[0].protocol"},
 		{"unknown field of a port", `{"ports":[{"number":80,"port":1}]}`, "ports[0].port"},
 		{"too many ports", `{"ports":[` + list(1025, `{"number":1}`) + `]}`, "ports"},
-		{"too many ports of all addresses", `{"addresses":["10.0.0.1","10.0.0.2"],"ports":[` + list(513, `{"number":1}`) + `]}`, "ports"},
+		{"too many ports of all addresses", `{"addresses":["10.0.0.1","10.0.0.2"],"ports":[` + ports(513) + `]}`, "ports"},
+		{"port twice", `{"ports":[{"name":"a","number":1},{"name":"b","number":1},{"number":1},{"name":"A","number":1,"protocol":"tcp"}]}`, "ports[3]"},
+		{"port without a name twice", `{"ports":[{"number":1},{"number":1,"protocol":"udp"},{"number":1}]}`, "ports[2]"},
+		{"address twice", `{"addresses":["10.0.0.1","10.0.0.2","10.0.0.1"]}`, "addresses[2]"},
+		{"address twice, once as IPv6", `{"addresses":["10.0.0.1","::ffff:10.0.0.1"]}`, "addresses[1]"},
+		{"address twice in other words", `{"addresses":["2001:db8::1","2001:DB8:0::1"]}`, "addresses[1]"},
+		{"addresses that are not one host's", `{"addresses":["::","::ffff:0.0.0.0","ff02::1","::ffff:224.0.0.1","255.255.255.255"]}`,
+			"addresses[0] addresses[1] addresses[2] addresses[3] addresses[4]"},
+		{"link-local address", `{"addresses":["fe80::1"]}`, "addresses[0]"},
+		{"where it came from", `{"sender":"10.0.0.1"}`, "sender"},
 		{"lease too short", `{"lease":"999ms"}`, "lease"},
 		{"lease too long", `{"lease":"24h0m1s"}`, "lease"},
 		{"lease as a number", `{"lease":30}`, "lease"},

@@ -21,7 +21,7 @@ func (st *step) renews() bool {
 	}
 	in := st.next.in
 	in.Lease = st.old.in.Lease
-	return st.next.period == st.old.period && in.Equal(&st.old.in)
+	return st.next.period == st.old.period && st.next.sender == st.old.sender && in.Equal(&st.old.in)
 }
 
 // round does the first writes of a batch, up to one about an instance that is in

@@ -57,6 +57,9 @@ type Source struct {
 type registration struct {
 	in     zone.Instance // with its Lease
 	period time.Duration
+	// sender is where a service without addresses asked from. It is kept instead of
+	// what it led to: the address of this host may be another after a restart.
+	sender netip.Addr
 }
 
 // New gives a source with the registrations found in DataDir, each with a whole

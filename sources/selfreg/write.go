@@ -36,8 +36,8 @@ type outcome struct {
 }
 
 // register makes or replaces a registration and renews its lease.
-func register(in zone.Instance, period time.Duration) func(*registration) *registration {
-	return func(*registration) *registration { return &registration{in, period} }
+func register(r *registration) func(*registration) *registration {
+	return func(*registration) *registration { return r }
 }
 
 // setState gives a registration that exists another state, and leaves its lease.
