@@ -8,16 +8,17 @@ import (
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
-// A Source reports the instances of one origin. Run reports until ctx is done.
-// An earlier return is a failure, after which the supervisor calls Run again.
-// Each Run
+// A Source reports the instances of one origin. Run reports until ctx is done,
+// and then returns nil or the context's cause. One that ends before has failed,
+// and returns an error that says why; the supervisor calls Run again. Each Run
 //   - first sends the complete set, then changes, in order;
 //   - never ends a set that it could not read in full: a broken listing can
 //     add, but not remove;
+//   - after a Send that has failed sends the same again, or returns an error: it
+//     never goes on as if it had been taken;
 //   - sends from one goroutine, and leaves none behind when it returns.
 //
-// What was published stays published while a source is failing. Run returns
-// nil, or the context's cause, once ctx is done.
+// What was published stays published while a source is failing.
 type Source interface {
 	// Name is the source's own: short, lower case, the same for ever, unique
 	// among the sources of a program. It is the first half of each zone.Key.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/rollcall-dns/rollcall/zone"
@@ -25,7 +26,8 @@ var checks = []check{
 	{"an empty origin is a complete set too", nil, empty},
 	{"first the complete set, then changes", nil, changes},
 	{"Run again reports the complete set again", nil, again},
-	{"what was not taken is sent again", nil, refused},
+	{"a page that was refused is sent again", nil, refusedPages},
+	{"a change that was refused is sent again", nil, refusedChanges},
 	{"Run returns when its context is done", nil, stops},
 	{"nothing is removed while the origin fails", canBreak, broken},
 	{"a set that was not read in full is not ended", canCut, partial},
@@ -98,66 +100,91 @@ func again(p *probe) error {
 	return r.stop()
 }
 
-// refused lets the sink refuse the first Send, and then the first change.
-func refused(p *probe) error {
-	a := p.Add("a")
-	errRefused := errors.New("sourcetest: this Send is refused")
-	left := 1
-	refuse := func(w *watch) {
-		w.before = func(_ context.Context, _ int, c *zone.Change) error {
-			if left > 0 {
-				left--
-				return errRefused
-			}
-			return nil
+// refusedPages lets the sink refuse the first Send of a complete set, then the
+// second of another, and so on through all of them.
+func refusedPages(p *probe) error {
+	a, b := p.Add("a"), p.Add("b")
+	for n := 1; ; n++ {
+		p.rec = new(Recorder)
+		nth := &refusal{of: func(w *watch, sent int, _ *zone.Change) bool { return sent == n && !w.synced.Load() }}
+		nth.armed.Store(true)
+		r, err := p.until(p.start(nth.edit), nth, fmt.Sprintf("after Send %d was refused", n), a, b)
+		if err != nil {
+			return err
+		}
+		if err := r.stop(); err != nil || nth.armed.Load() {
+			return err // the set has fewer Sends
 		}
 	}
-	r := p.start(refuse)
-	r, err := p.until(r, refuse, "after the first Send was refused", a)
+}
+
+// refusedChanges lets it refuse what adds, and then what removes.
+func refusedChanges(p *probe) error {
+	a := p.Add("a")
+	adds := &refusal{of: func(w *watch, _ int, c *zone.Change) bool { return w.synced.Load() && len(c.Put) > 0 }}
+	r := p.start(adds.edit)
+	if err := p.await(r, "before a change is refused", a); err != nil {
+		return err
+	}
+	adds.armed.Store(true)
+	b := p.Add("b")
+	r, err := p.until(r, adds, "after a change was refused", a, b)
 	if err != nil {
 		return err
 	}
 	if err := r.stop(); err != nil {
 		return err
 	}
-	deltas := 1
-	refuse = func(w *watch) {
-		w.before = func(_ context.Context, _ int, c *zone.Change) error {
-			if deltas > 0 && w.synced.Load() && len(c.Put) > 0 && c.Kind == zone.Delta {
-				deltas--
-				return errRefused
-			}
-			return nil
-		}
-	}
-	r = p.start(refuse)
-	if err := p.await(r, "before a change is refused", a); err != nil {
+	drops := &refusal{of: func(w *watch, _ int, c *zone.Change) bool { return w.synced.Load() && len(c.Drop) > 0 }}
+	r = p.start(drops.edit)
+	if err := p.await(r, "before a removal is refused", a, b); err != nil {
 		return err
 	}
-	b := p.Add("b")
-	if r, err = p.until(r, refuse, "after a change was refused", a, b); err != nil {
+	drops.armed.Store(true)
+	p.Remove(a)
+	if r, err = p.until(r, drops, "after a removal was refused", b); err != nil {
 		return err
 	}
 	return r.stop()
 }
 
+var errRefused = errors.New("sourcetest: this Send is refused")
+
+// refusal lets a sink refuse the next Send of a kind, once it is armed.
+type refusal struct {
+	of    func(w *watch, n int, c *zone.Change) bool
+	armed atomic.Bool
+}
+
+func (f *refusal) edit(w *watch) {
+	w.before = func(_ context.Context, n int, c *zone.Change) error {
+		if f.of(w, n, c) && f.armed.CompareAndSwap(true, false) {
+			return errRefused
+		}
+		return nil
+	}
+}
+
 // until is await over several Runs, of which some may fail: it starts them again
 // as a supervisor does.
-func (p *probe) until(r *run, edit func(*watch), what string, ids ...string) (*run, error) {
+func (p *probe) until(r *run, f *refusal, what string, ids ...string) (*run, error) {
 	var err error
 	for range 5 {
 		if err = p.await(r, what, ids...); err == nil {
 			return r, nil
 		}
 		select {
-		case <-r.done:
+		case err := <-r.done:
+			if err == nil {
+				return r, fmt.Errorf("%s: its Run returned nil although its context was not done, want an error", what)
+			}
 		default:
 			return r, err // it goes on, but not with what is to come
 		}
 		if err := r.check(); err != nil {
 			return r, err
 		}
-		r = p.start(edit)
+		r = p.start(f.edit)
 	}
 	return r, err
 }

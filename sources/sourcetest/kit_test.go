@@ -107,7 +107,7 @@ func (s *shelf) Run(ctx context.Context, sink sources.Sink) error {
 		return errors.New("interrupted")
 	case ctx.Err() != nil:
 		return nil
-	case s.bug == "returns nil when it fails":
+	case s.bug == "returns nil when it fails", s.bug == "returns nil when it is refused" && errors.Is(err, errRefused):
 		return nil
 	}
 	return err
@@ -178,7 +178,7 @@ func (s *shelf) all(ctx context.Context, sink sources.Sink, ids []string) error 
 		go send(zone.Change{Kind: zone.SyncPart})
 	}
 	half := s.instances(ids[:len(ids)/2])
-	if err := send(zone.Change{Kind: zone.SyncPart, Put: half}); err != nil && s.bug != "ignores refusals" {
+	if err := send(zone.Change{Kind: zone.SyncPart, Put: half}); err != nil && s.bug != "ignores refusals" && s.bug != "ignores the refusal of a page" {
 		return err
 	}
 	if s.bug == "changes what it sent" && len(half) > 0 {
@@ -201,11 +201,19 @@ func (s *shelf) diff(ctx context.Context, sink sources.Sink, known map[string]bo
 		}
 	}
 	_, err := sink.Send(ctx, c)
+	if s.bug == "ignores the refusal of a removal" && len(c.Drop) > 0 {
+		return nil
+	}
+	if s.bug == "tries again" && errors.Is(err, errRefused) {
+		_, err = sink.Send(ctx, c)
+	}
 	return err
 }
 
-func TestKitPassesAGoodSource(t *testing.T) {
-	TestSource(t, func(t *testing.T) *Origin { return newShelf("").origin() })
+func TestKitPassesGoodSources(t *testing.T) {
+	for _, kind := range []string{"", "tries again"} {
+		TestSource(t, func(t *testing.T) *Origin { return newShelf(kind).origin() })
+	}
 }
 
 // The kit is of use only when it fails each of these.
@@ -219,10 +227,13 @@ func TestKitFailsBadSources(t *testing.T) {
 		{"ignores its context", "has not returned"},
 		{"returns another error when stopped", "interrupted"},
 		{"returns nil when it fails", "returned nil although"},
+		{"returns nil when it is refused", "after a change was refused: its Run returned nil although"},
 		{"goes on when it fails", "although its origin fails"},
 		{"ends what it could not read", "could not read in full"},
 		{"forgets what it cannot see", "was left of"},
-		{"ignores refusals", "want"},
+		{"ignores refusals", "after a change was refused: reported"},
+		{"ignores the refusal of a page", "after Send 1 was refused: reported"},
+		{"ignores the refusal of a removal", "after a removal was refused: reported"},
 		{"stamps", "supervisor's to do"},
 		{"sends with a context of its own", "has not returned"},
 		{"begins with a change", "before it has ended"},
