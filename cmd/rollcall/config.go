@@ -31,19 +31,23 @@ const (
 	dockerOff  = "off"
 )
 
-// A setting is one line of what can be configured. Its name is that of the flag
-// and of the key in the file; its environment variable is derived from it.
-type setting struct {
+// A setting is one line of what can be configured, in a C. Its name is that of the
+// flag and of the key in the file; its environment variable is derived from it.
+type setting[C any] struct {
 	name string
 	def  string // "" means none
-	many bool   // may be given several times
+	many bool   // may be given several times, or as a list: "a,b" or "a b"
+	line bool   // with many: a list has a value on each line
 	help string // says what it does to the `VALUE`
 	// set reads one value into its field. It is called once for each value, in
 	// order. Its error is the rule that the value breaks: "must be …".
-	set func(c *Config, value string) error
+	set func(c *C, value string) error
 }
 
-var settings = []setting{
+// serveSettings are those of a server, and of the commands that ask one.
+var serveSettings = group[Config]{prefix: "ROLLCALL_", list: settings}
+
+var settings = []setting[Config]{
 	{
 		name: "domain", def: "svc.internal", many: true, set: setDomain,
 		help: "answer names in the domain `NAME`; reverse names point into the first",

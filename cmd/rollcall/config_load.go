@@ -40,41 +40,47 @@ type given struct {
 
 const configUsage = "read settings from the YAML `FILE`, whose keys are named like the flags: \"ttl: 5s\""
 
-func envName(setting string) string {
-	return "ROLLCALL_" + strings.ToUpper(strings.ReplaceAll(setting, "-", "_"))
+// group is the settings of a command that end up in a C.
+type group[C any] struct {
+	prefix string // of the names of their variables
+	list   []setting[C]
 }
 
-// settingFlags gives the flags of the settings named, or of all, and --config.
-func settingFlags(names ...string) []cli.Flag {
+func (g group[C]) env(setting string) string {
+	return g.prefix + strings.ToUpper(strings.ReplaceAll(setting, "-", "_"))
+}
+
+// flags gives the flags of the settings named, or of all, and --config.
+func (g group[C]) flags(names ...string) []cli.Flag {
 	var flags []cli.Flag
-	for _, s := range settings {
+	for _, s := range g.list {
 		if len(names) > 0 && !slices.Contains(names, s.name) {
 			continue
 		}
-		usage := fmt.Sprintf("%s [$%s]", s.help, envName(s.name))
+		usage := fmt.Sprintf("%s [$%s]", s.help, g.env(s.name))
 		if s.many {
 			flags = append(flags, &cli.StringSliceFlag{Name: s.name, Usage: usage, DefaultText: s.def})
 		} else {
 			flags = append(flags, &cli.StringFlag{Name: s.name, Usage: usage, DefaultText: s.def})
 		}
 	}
-	return append(flags, &cli.StringFlag{Name: "config", Usage: configUsage + " [$" + envName("config") + "]"})
+	return append(flags, &cli.StringFlag{Name: "config", Usage: configUsage + " [$" + g.env("config") + "]"})
 }
 
-// loadConfig reads the settings named, or all, from where they are given. Its
-// error is faults.
-func loadConfig(c *cli.Context, p *process, names ...string) (*Config, error) {
-	file, bad := loadFile(c, p)
-	cfg := new(Config)
-	for i := range settings {
-		s := &settings[i]
+// load reads the settings named, or all, from where they are given. Its error is
+// faults.
+func (g group[C]) load(c *cli.Context, p *process, names ...string) (*C, error) {
+	file, bad := g.loadFile(c, p)
+	cfg := new(C)
+	for i := range g.list {
+		s := &g.list[i]
 		if len(names) > 0 && !slices.Contains(names, s.name) {
 			continue
 		}
-		g := find(s, c, p, file)
-		for _, v := range g.values {
+		found := g.find(s, c, p, file)
+		for _, v := range found.values {
 			if err := s.set(cfg, v); err != nil {
-				bad = append(bad, fault{g.origin, v, err.Error()})
+				bad = append(bad, fault{found.origin, v, err.Error()})
 			}
 		}
 	}
@@ -87,19 +93,19 @@ func loadConfig(c *cli.Context, p *process, names ...string) (*Config, error) {
 // find looks for a setting where it may be: flag, then variable, then file, then
 // default. A variable that is empty counts as not set, because files that set
 // variables often cannot leave one out.
-func find(s *setting, c *cli.Context, p *process, file map[string]given) given {
+func (g group[C]) find(s *setting[C], c *cli.Context, p *process, file map[string]given) given {
 	if c.IsSet(s.name) {
-		g := given{origin: "--" + s.name, values: []string{c.String(s.name)}}
+		v := given{origin: "--" + s.name, values: []string{c.String(s.name)}}
 		if s.many {
-			g.values = c.StringSlice(s.name)
+			v.values = c.StringSlice(s.name)
 		}
-		return g.split(s)
+		return split(v, s)
 	}
-	if v, ok := p.lookup(envName(s.name)); ok && v != "" {
-		return given{envName(s.name), []string{v}}.split(s)
+	if v, ok := p.lookup(g.env(s.name)); ok && v != "" {
+		return split(given{g.env(s.name), []string{v}}, s)
 	}
-	if g, ok := file[s.name]; ok {
-		return g.split(s)
+	if v, ok := file[s.name]; ok {
+		return split(v, s)
 	}
 	if s.def != "" {
 		return given{"default of --" + s.name, []string{s.def}}
@@ -107,13 +113,19 @@ func find(s *setting, c *cli.Context, p *process, file map[string]given) given {
 	return given{}
 }
 
-// split takes the values of a setting apart that may have several: "a,b". Where
-// there must be one at least, none is one empty value, which its rule refuses.
-func (g given) split(s *setting) given {
+// split takes the values of a setting apart that may have several. Where there
+// must be one at least, none is one empty value, which its rule refuses.
+func split[C any](g given, s *setting[C]) given {
 	if !s.many {
 		return g
 	}
-	g.values = strings.FieldsFunc(strings.Join(g.values, ","), func(r rune) bool { return r == ',' || r == ' ' })
+	separators := ", "
+	if s.line {
+		separators = "\n"
+	}
+	g.values = strings.FieldsFunc(strings.Join(g.values, separators[:1]), func(r rune) bool {
+		return strings.ContainsRune(separators, r)
+	})
 	if len(g.values) == 0 && s.def != "" {
 		g.values = []string{""}
 	}
@@ -121,10 +133,10 @@ func (g given) split(s *setting) given {
 }
 
 // loadFile reads the configuration file, if one is named.
-func loadFile(c *cli.Context, p *process) (map[string]given, faults) {
+func (g group[C]) loadFile(c *cli.Context, p *process) (map[string]given, faults) {
 	origin, name := "--config", c.String("config")
 	if !c.IsSet("config") {
-		origin = envName("config")
+		origin = g.env("config")
 		name, _ = p.lookup(origin)
 	}
 	if name == "" {
@@ -134,12 +146,12 @@ func loadFile(c *cli.Context, p *process) (map[string]given, faults) {
 	if err != nil {
 		return nil, faults{{origin, name, "must be a file that can be read: " + err.Error()}}
 	}
-	return parseFile(name, data)
+	return g.parseFile(name, data)
 }
 
 // parseFile reads settings from YAML. What it finds wrong does not keep it from
 // reading on.
-func parseFile(name string, data []byte) (map[string]given, faults) {
+func (g group[C]) parseFile(name string, data []byte) (map[string]given, faults) {
 	top, err := parseYAML(data)
 	if err != nil {
 		return nil, faults{{"file", name, "must be one YAML document: " + err.Error()}}
@@ -155,7 +167,7 @@ func parseFile(name string, data []byte) (map[string]given, faults) {
 	for i := 0; i+1 < len(top.Content); i += 2 {
 		key, value := top.Content[i], top.Content[i+1]
 		origin := fmt.Sprintf("key %s in %s:%d", key.Value, name, key.Line)
-		values, rule := valuesOf(key.Value, value, file)
+		values, rule := g.valuesOf(key.Value, value, file)
 		if rule != "" {
 			bad = append(bad, fault{origin, value.Value, rule})
 			continue
@@ -189,8 +201,8 @@ func parseYAML(data []byte) (*yaml.Node, error) {
 }
 
 // valuesOf takes the values of one key, or names the rule that is broken.
-func valuesOf(key string, value *yaml.Node, file map[string]given) (values []string, rule string) {
-	at := slices.IndexFunc(settings, func(s setting) bool { return s.name == key })
+func (g group[C]) valuesOf(key string, value *yaml.Node, file map[string]given) (values []string, rule string) {
+	at := slices.IndexFunc(g.list, func(s setting[C]) bool { return s.name == key })
 	if at < 0 {
 		return nil, "is not a setting: see rollcall serve --help for those that are"
 	}
@@ -198,12 +210,12 @@ func valuesOf(key string, value *yaml.Node, file map[string]given) (values []str
 		return nil, "must not be given twice"
 	}
 	items := []*yaml.Node{value}
-	if value.Kind == yaml.SequenceNode && settings[at].many {
+	if value.Kind == yaml.SequenceNode && g.list[at].many {
 		items = value.Content
 	}
 	for _, n := range items {
 		if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-			if settings[at].many {
+			if g.list[at].many {
 				return nil, "must be a value or a list of values"
 			}
 			return nil, "must be one value"

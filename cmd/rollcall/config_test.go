@@ -33,9 +33,9 @@ func load(t *testing.T, file string, env map[string]string, args ...string) (*Co
 	var cfg *Config
 	app := newApp(p)
 	app.Commands = nil
-	app.Flags = settingFlags()
+	app.Flags = serveSettings.flags()
 	app.Action = func(c *cli.Context) (err error) {
-		cfg, err = loadConfig(c, p)
+		cfg, err = serveSettings.load(c, p)
 		return err
 	}
 	err := app.Run(append([]string{"rollcall"}, args...))
@@ -220,7 +220,7 @@ func TestReadmeListsEverySetting(t *testing.T) {
 		if s.def == "" {
 			def = "" // said in words
 		}
-		if row := "| `--" + s.name + "` | `" + envName(s.name) + "` | " + def; !strings.Contains(string(readme), row) {
+		if row := "| `--" + s.name + "` | `" + serveSettings.env(s.name) + "` | " + def; !strings.Contains(string(readme), row) {
 			t.Errorf("the README has no row that begins with %s", row)
 		}
 	}

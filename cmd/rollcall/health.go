@@ -15,12 +15,12 @@ func healthCommand(p *process) *cli.Command {
 	return &cli.Command{
 		Name:  "health",
 		Usage: "ask a running server whether it is well: exit code 0 if so, 1 if not",
-		Flags: settingFlags("http"),
+		Flags: serveSettings.flags("http"),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usagef("health takes no arguments, but got %q", c.Args().First())
 			}
-			cfg, err := loadConfig(c, p, "http")
+			cfg, err := serveSettings.load(c, p, "http")
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}

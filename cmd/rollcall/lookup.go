@@ -30,9 +30,9 @@ func lookupCommand(p *process) *cli.Command {
 		Usage:       "ask a DNS server and print the answer as a table",
 		ArgsUsage:   "NAME [TYPE]",
 		Description: lookupHelp,
-		Flags:       append([]cli.Flag{server}, settingFlags("domain")...),
+		Flags:       append([]cli.Flag{server}, serveSettings.flags("domain")...),
 		Action: func(c *cli.Context) error {
-			cfg, err := loadConfig(c, p, "domain")
+			cfg, err := serveSettings.load(c, p, "domain")
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
@@ -49,7 +49,7 @@ func lookupCommand(p *process) *cli.Command {
 func serverOf(c *cli.Context, p *process) string {
 	server := c.String("server")
 	if server == "" {
-		server, _ = p.lookup(envName("server"))
+		server, _ = p.lookup(serveSettings.env("server"))
 	}
 	if server == "" {
 		return "127.0.0.1:8053"

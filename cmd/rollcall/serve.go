@@ -20,12 +20,12 @@ func serveCommand(p *process) *cli.Command {
 		Description: "Each flag can also be given as the environment variable named in brackets, or as a\n" +
 			"key of the same name in the file of --config; a flag wins over a variable, and a\n" +
 			"variable over the file.",
-		Flags: settingFlags(),
+		Flags: serveSettings.flags(),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usagef("serve takes no arguments, but got %q", c.Args().First())
 			}
-			cfg, err := loadConfig(c, p)
+			cfg, err := serveSettings.load(c, p)
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
