@@ -333,7 +333,7 @@ func TestIDIsStableOverRestarts(t *testing.T) {
 		}
 		return inst.ID()
 	}
-	if id(80) != id(80) || id(80) == id(81) {
-		t.Errorf("IDs %q and %q for 80, %q for 81", id(80), id(80), id(81))
+	if first, again := id(80), id(80); first != again || first == id(81) {
+		t.Errorf("IDs %q and %q for 80, %q for 81", first, again, id(81))
 	}
 }
