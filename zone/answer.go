@@ -33,7 +33,7 @@ type Question struct {
 	View View
 	Now  int64  // monotonic nanoseconds, of the clock behind the leases
 	Seed uint32 // rotates the answer: give a random one each time
-	Max  int    // answers are cut after this many records; 0 means 4,096, which is more than any message holds
+	Max  int    // answers are cut after this many records; 0 means 4,096, as many as a message can hold
 }
 
 // Answer is the outcome of one Lookup. Its slices are reused by the next Lookup
@@ -157,7 +157,7 @@ func (a *Answer) reset(q *Question) {
 	a.Code, a.Apex, a.Cut, a.Self, a.long = NotZone, "", false, false, false
 	a.Answer, a.Additional = a.Answer[:0], a.Additional[:0]
 	a.max = q.Max
-	if a.max <= 0 || a.max > maxRecords {
+	if a.max <= 0 {
 		a.max = maxRecords
 	}
 }

@@ -100,6 +100,31 @@ func TestServerAnswersWhatWasRegistered(t *testing.T) {
 	}
 }
 
+func TestServerShowsItsZoneWithTheAddressesThatItListensOn(t *testing.T) {
+	for listen, want := range map[string]string{"127.0.0.1:0": "127.0.0.1", "0.0.0.0:0": "192.0.2.53"} {
+		cfg := testConfig()
+		cfg.DNS[0] = netip.MustParseAddrPort(listen)
+		cfg.Advertise = []netip.Addr{netip.MustParseAddr("192.0.2.53")}
+		s, _ := startServer(t, cfg)
+		register(t, s, "web/instances/one", "192.0.2.1")
+		resp, err := http.Get(s.url("/v1/zones/svc.internal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		http.DefaultClient.CloseIdleConnections()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"ns.dns.svc.internal.\t5\tIN\tA\t" + want, "\nweb.svc.internal.\t5\tIN\tA\t192.0.2.1\n"} {
+			if !strings.Contains(string(file), line) {
+				t.Errorf("--dns %s: there is no line %q in\n%s", listen, line, file)
+			}
+		}
+	}
+}
+
 func TestServerKeepsRegistrationsInItsDirectory(t *testing.T) {
 	cfg := testConfig()
 	cfg.DataDir = filepath.Join(t.TempDir(), "data")

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rollcall-dns/rollcall/admin"
 	"github.com/rollcall-dns/rollcall/dnsserver"
 	"github.com/rollcall-dns/rollcall/sources"
 	"github.com/rollcall-dns/rollcall/sources/selfreg"
@@ -19,14 +20,15 @@ import (
 // server is the program that serve runs: all its parts, wired together, with
 // their sockets open.
 type server struct {
-	cfg      *Config
-	log      *slog.Logger
-	zone     *zone.Zone
-	sources  *sources.Supervisor
-	selfreg  *selfreg.Source
-	dns      *dnsserver.Server
-	http     *httpServer
-	stopping atomic.Bool
+	cfg       *Config
+	log       *slog.Logger
+	zone      *zone.Zone
+	sources   *sources.Supervisor
+	selfreg   *selfreg.Source
+	dns       *dnsserver.Server
+	http      *httpServer
+	advertise []netip.Addr // addresses of this host
+	stopping  atomic.Bool
 }
 
 // newServer wires a server and opens its sockets. Nothing runs yet.
@@ -60,7 +62,8 @@ func (s *server) wire() (err error) {
 	if s.dns, err = dnsserver.Listen(dnsserver.Options{Addrs: cfg.DNS, Handler: answer, NSID: cfg.NSID, Log: s.log}); err != nil {
 		return fmt.Errorf("--dns: %w", err)
 	}
-	handler := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status})
+	register := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status})
+	handler := admin.Handler(admin.Options{Zone: s.zone, Clock: now, NameServer: s.nameServer(), Waiting: s.waiting}, register)
 	if s.http, err = listenHTTP(cfg.HTTP.String(), handler, maxConns, s.log); err != nil {
 		return fmt.Errorf("--http: %w", err)
 	}
@@ -74,16 +77,16 @@ func (s *server) wireSources(now func() int64) (entries []sources.Entry, err err
 	if err := checkAdvertise(cfg.Advertise, engine, hidden); err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	addrs := advertised(cfg.Advertise, hidden, s.log)
+	s.advertise = advertised(cfg.Advertise, hidden, s.log)
 	s.selfreg, err = selfreg.New(selfreg.Options{
-		Zone: s.zone, Now: now, Advertise: addrs, DataDir: cfg.DataDir, Logger: s.log,
+		Zone: s.zone, Now: now, Advertise: s.advertise, DataDir: cfg.DataDir, Logger: s.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--data-dir %q: %w", cfg.DataDir, err)
 	}
 	entries = append(entries, sources.Entry{Source: s.selfreg})
 	if engine != nil {
-		entries = append(entries, engine.entry(addrs, s.log))
+		entries = append(entries, engine.entry(s.advertise, s.log))
 	}
 	return entries, nil
 }
@@ -149,6 +152,19 @@ func (s *server) tellReady(ctx context.Context, began time.Time) {
 		s.log.Info("ready", "after", time.Since(began).Round(time.Millisecond), "instances", s.zone.Snapshot().Len())
 	case <-ctx.Done():
 	}
+}
+
+// nameServer gives the addresses at which DNS is answered: for a wildcard those of
+// this host.
+func (s *server) nameServer() (addrs []netip.Addr) {
+	for _, a := range s.dns.Addrs() {
+		if ip := a.Addr().Unmap(); !ip.IsUnspecified() {
+			addrs = append(addrs, ip)
+		} else {
+			addrs = append(addrs, s.advertise...)
+		}
+	}
+	return addrs
 }
 
 func (s *server) dnsAddr() netip.AddrPort { return s.dns.Addrs()[0] }

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rollcall-dns/rollcall/admin"
 )
 
 // TestDocumentationIsTrue makes the requests of docs/http-api.md, in order, and
@@ -22,7 +24,9 @@ func TestDocumentationIsTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, setup{adv: []netip.Addr{netip.MustParseAddr("192.0.2.10")}, domain: "svc.internal"})
-	server := httptest.NewServer(w.h)
+	server := httptest.NewServer(admin.Handler(admin.Options{
+		Zone: w.zone, Clock: w.now, NameServer: []netip.Addr{netip.MustParseAddr("127.0.0.1")},
+	}, w.h))
 	defer server.Close()
 	examples := regexp.MustCompile("(?s)```sh\n(.*?)```\n\n```text\n(.*?)```").FindAllStringSubmatch(string(text), -1)
 	if len(examples) < 8 || len(examples) != strings.Count(string(text), "```sh\n") {
@@ -49,7 +53,7 @@ func curl(t *testing.T, base, command string) string {
 	t.Helper()
 	words := regexp.MustCompile(`'[^']*'|\S+`).FindAllString(command, -1)
 	method, body, url, format := http.MethodGet, "", "", ""
-	withHeader := false
+	withHeader, discard := false, false
 	for i := 1; i < len(words); i++ {
 		next := func() string { i++; return strings.Trim(words[i], "'") }
 		switch words[i] {
@@ -62,6 +66,7 @@ func curl(t *testing.T, base, command string) string {
 			body = next()
 		case "-o":
 			next()
+			discard = true
 		case "-w":
 			format = next()
 		default:
@@ -101,6 +106,8 @@ func curl(t *testing.T, base, command string) string {
 		lines = append(lines, "Date: "+resp.Header.Get("Date"))
 		fmt.Fprintf(&out, "%s\n\n", strings.Join(lines, "\n"))
 	}
-	out.Write(data)
+	if !discard {
+		out.Write(data)
+	}
 	return out.String()
 }
