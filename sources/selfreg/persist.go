@@ -20,8 +20,10 @@ func (s *Source) load() error {
 			s.log.Error("registration in the data directory is not valid, and left out", "instance", id, "field", f[0].Field, "rule", f[0].Reason)
 			continue
 		}
-		r.in.Lease, _ = s.leases.Grant(id, r.period)
 		s.regs[id] = r
+	}
+	for id, r := range s.regs { // only now: it takes a second to read 100,000
+		r.in.Lease, _ = s.leases.Grant(id, r.period)
 	}
 	s.journal = j
 	s.log.Info("registrations read", "directory", s.opt.DataDir, "instances", len(s.regs))

@@ -2,9 +2,12 @@ package selfreg_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -172,6 +175,43 @@ func TestRegistrationsThatAreNotValidAnyMoreAreLeftOut(t *testing.T) {
 			}
 		}
 	})
+}
+
+// onError is a log that is told of errors alone.
+type onError func()
+
+func (f onError) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelError }
+func (f onError) Handle(context.Context, slog.Record) error    { f(); return nil }
+func (f onError) WithAttrs([]slog.Attr) slog.Handler           { return f }
+func (f onError) WithGroup(string) slog.Handler                { return f }
+
+// Reading takes its time: here an hour for each record that is left out.
+func TestLeasesBeginWhenAllIsRead(t *testing.T) {
+	dir := t.TempDir()
+	j, _, err := lease.OpenJournal(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := []lease.Record{{ID: "web/good", Data: []byte(`{"addresses":["10.0.0.1"]}`)}}
+	for i := range 50 {
+		records = append(records, lease.Record{ID: fmt.Sprint("web/bad-", i), Data: []byte(`{"x":1}`)})
+	}
+	if err := errors.Join(j.Write(records, nil), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	clock := int64(0)
+	now := func() int64 { return clock }
+	log := slog.New(onError(func() { clock += int64(time.Hour) }))
+	src, err := selfreg.New(selfreg.Options{Now: now, DataDir: dir, Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	rec := httptest.NewRecorder()
+	src.Handler(selfreg.Health{}).ServeHTTP(rec, httptest.NewRequest("PUT", "/v1/services/web/instances/good/heartbeat", nil))
+	if rec.Code != 204 {
+		t.Errorf("heartbeat after %v of reading: %d, want 204", time.Duration(clock), rec.Code)
+	}
 }
 
 // More registrations than the zone takes now: those that are refused are unknown,

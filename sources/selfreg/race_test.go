@@ -92,6 +92,63 @@ func live(w *world, i int) {
 	}
 }
 
+// The same over ends of leases, in time that does not pass while anybody works:
+// on a grid of 100 ms, so that requests and ends often meet.
+func TestLeasesEndUnderClientsThatRace(t *testing.T) {
+	for seed := range uint64(5) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, setup{})
+			var all sync.WaitGroup
+			for i := range uint64(16) {
+				all.Go(func() { leased(w, rand.New(rand.NewPCG(seed, i)), fmt.Sprint(i)) })
+			}
+			all.Wait()
+			time.Sleep(3 * time.Second)
+			if n := w.zone.Snapshot().Len(); n != 0 {
+				t.Errorf("%d instances after all leases have ended", n)
+			}
+		})
+	}
+}
+
+// leased is a client that knows when its lease ends.
+func leased(w *world, r *rand.Rand, id string) {
+	path := "/v1/services/web/instances/" + id
+	var deadline, period int64
+	for range 100 {
+		status := func(alive, ended int) int {
+			if deadline > w.now() {
+				return alive
+			}
+			return ended
+		}
+		switch r.IntN(6) {
+		case 0, 1:
+			period = int64(time.Duration(10+r.IntN(20)) * 100 * time.Millisecond)
+			w.want(status(200, 201), "PUT", path, fmt.Sprintf(`{"lease":%q,"weight":%d}`, time.Duration(period), r.IntN(2)))
+			deadline = w.now() + period
+		case 2, 3:
+			want := status(204, 404)
+			w.want(want, "PUT", path+"/heartbeat", "")
+			if want == 204 {
+				deadline = w.now() + period
+			}
+		case 4:
+			w.want(status(204, 404), "PUT", path+"/state", `{"state":"up"}`)
+		case 5:
+			w.want(status(204, 404), "DELETE", path, "")
+			deadline = 0
+		}
+		w.send("PUT", "/v1/services/web/instances/shared/heartbeat", "")
+		w.send([]string{"PUT", "DELETE"}[r.IntN(2)], "/v1/services/web/instances/shared", `{"lease":"1s"}`)
+		in, there := w.zone.Snapshot().Instance(zone.Key{Source: "selfreg", ID: "web/" + id})
+		if deadline > w.now() && (!there || in.Lease.Deadline() != deadline) {
+			w.Errorf("%s in the zone: %v, want it until %v", id, there, time.Duration(deadline))
+		}
+		time.Sleep(time.Duration(r.IntN(12)) * 100 * time.Millisecond)
+	}
+}
+
 // A minute of 10,000 instances that renew every 2 s, in time that does not pass.
 func TestTenThousandHeartbeatsForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
