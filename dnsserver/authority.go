@@ -161,7 +161,7 @@ func (l *lookup) self() {
 	switch {
 	case a == nil:
 	case l.q.Type == dns.TypeANY:
-		l.m.Answer = append(l.m.Answer, l.minimal(a.Header().Ttl))
+		l.m.Answer = append(l.m.Answer, something(l.owner, a.Header().Ttl))
 	case l.q.Type == a.Header().Rrtype:
 		l.m.Answer = append(l.m.Answer, a)
 	}
@@ -184,20 +184,21 @@ func (l *lookup) own(owner string) dns.RR {
 	}
 }
 
-// any answers ANY as RFC 8482 §4.2 has it: that there is something, and no more, so
-// that it is of no use for amplification.
+// any answers ANY with no more than that there is something.
 func (l *lookup) any() {
 	for _, t := range [...]uint16{zone.TypeA, zone.TypeAAAA, zone.TypeSRV, zone.TypeTXT, zone.TypePTR, zone.TypeSOA} {
 		l.q.Type, l.q.Max = t, 1
 		if l.s.Lookup(&l.q, &l.a); l.a.Code == zone.Success {
-			l.m.Answer = append(l.m.Answer, l.minimal(l.a.Answer[0].TTL))
+			l.m.Answer = append(l.m.Answer, something(l.owner, l.a.Answer[0].TTL))
 			return
 		}
 	}
 }
 
-func (l *lookup) minimal(ttl uint32) dns.RR {
-	h := dns.RR_Header{Name: l.owner, Rrtype: dns.TypeHINFO, Class: dns.ClassINET, Ttl: ttl}
+// something answers ANY at a name that has records (RFC 8482 §4.2), over TCP too: it
+// is of no use for amplification, nor for whoever takes ANY for a listing.
+func something(owner string, ttl uint32) dns.RR {
+	h := dns.RR_Header{Name: owner, Rrtype: dns.TypeHINFO, Class: dns.ClassINET, Ttl: ttl}
 	return &dns.HINFO{Hdr: h, Cpu: "RFC8482"}
 }
 

@@ -34,6 +34,7 @@ type writer struct {
 	changed bool
 
 	domains []Name
+	local   *localZones
 	ttl     uint32
 	negTTL  uint32
 	max     int
@@ -85,6 +86,7 @@ func New(o Options) (*Zone, error) {
 	z := &Zone{}
 	z.w = writer{
 		domains: slices.Clone(o.Domains),
+		local:   newLocalZones(o.Elsewhere),
 		ttl:     uint32(or(o.TTL, defaultTTL).Seconds()),
 		negTTL:  uint32(or(o.NegativeTTL, maxNegativeTTL).Seconds()),
 		max:     or(o.MaxInstances, defaultMaxInstances),

@@ -12,57 +12,37 @@ const (
 	arpa6 Name = "\x03ip6\x04arpa\x00"
 )
 
-// reverseZones are the private and local ranges that RFC 6303 §4 wants answered
-// here. Names that are not full addresses never get NXDOMAIN, so that a resolver
-// which minimises its questions (RFC 9156) walks through them.
-var reverseZones = func() (zones []Name) {
-	for _, z := range []string{
-		"10.in-addr.arpa", "168.192.in-addr.arpa", "254.169.in-addr.arpa", "127.in-addr.arpa",
-		"d.f.ip6.arpa", "c.f.ip6.arpa", "8.e.f.ip6.arpa", "9.e.f.ip6.arpa", "a.e.f.ip6.arpa", "b.e.f.ip6.arpa",
-		"1." + strings.Repeat("0.", 31) + "ip6.arpa",
-	} {
-		zones = append(zones, MustParseName(z))
-	}
-	for i := 16; i < 32; i++ {
-		zones = append(zones, MustParseName(strconv.Itoa(i)+".172.in-addr.arpa"))
-	}
-	return zones
-}()
-
-// reverse answers for an address. One that is in none of reverseZones is a zone
-// of its own while an instance has it, and not ours otherwise.
+// reverse answers for an address. One that is in no zone of s.local is a zone of
+// its own while an instance has it, and not ours otherwise.
+//
+// Parts of addresses in our zones are never NXDOMAIN, so that a resolver which
+// minimises its questions (RFC 9156) walks through them.
 func (s *Snapshot) reverse(q *Question, a *Answer, name Name) {
-	rel, is4 := below(name, arpa4)
-	if !is4 {
-		var is6 bool
-		if rel, is6 = below(name, arpa6); !is6 {
+	whole, digits := 4, 0
+	rel, ok := below(name, arpa4)
+	if !ok {
+		if rel, ok = below(name, arpa6); !ok {
 			return
 		}
-	}
-	for _, z := range reverseZones {
-		if _, ok := below(name, z); ok {
-			a.Apex = z
-			break
-		}
+		whole = 32
 	}
 	var ip netip.Addr
-	var full bool
-	if is4 {
-		ip, full = reversed4(rel)
+	if whole == 4 {
+		ip, digits = reversed4(rel)
 	} else {
-		ip, full = reversed6(rel)
+		ip, digits = reversed6(rel)
 	}
 	var l list
-	if full {
+	if digits == whole {
 		l, _ = s.addrs.Get(ip)
 	}
+	a.Apex = s.local.apexOf(name)
 	switch {
-	case a.Apex == "" && l.n == 0:
-		return
-	case a.Apex == "":
+	case l.n > 0 && a.Apex == "":
 		a.Apex = Name(strings.Clone(string(name)))
-	}
-	if full && l.n == 0 && len(name) > len(a.Apex) {
+	case a.Apex == "":
+		return
+	case l.n == 0 && (digits == whole || digits < 0) && len(name) > len(a.Apex):
 		a.Code = NXDomain
 		return
 	}
@@ -104,44 +84,44 @@ func (s *Snapshot) pointers(q *Question, a *Answer, ip netip.Addr, l *list) {
 	})
 }
 
-// reversed6 and reversed4 read an address from the labels before the end of a
-// reverse name; full is false when they are no complete address.
-func reversed6(rel string) (ip netip.Addr, full bool) {
+// reversed6 and reversed4 read the labels before the end of a reverse name, from the
+// last digit of an address to the first. They count them: fewer than an address has
+// are the beginning of one; -1 says that no address is at the name or below it.
+func reversed6(rel string) (ip netip.Addr, digits int) {
 	var b [16]byte
-	if len(rel) != 64 {
-		return ip, false
-	}
-	for i := range 32 {
-		v := hexDigit(rel[2*i+1])
-		if rel[2*i] != 1 || v > 15 {
-			return ip, false
+	for ; rel != ""; rel = cut(rel) {
+		v := hexDigit(rel[1])
+		if digits == 32 || rel[0] != 1 || v > 15 {
+			return ip, -1
 		}
-		b[15-i/2] |= v << (4 * (i % 2))
+		b[15-digits/2] |= v << (4 * (digits % 2))
+		digits++
 	}
-	return netip.AddrFrom16(b), true
+	return netip.AddrFrom16(b), digits
 }
 
-func reversed4(rel string) (ip netip.Addr, full bool) {
+func reversed4(rel string) (ip netip.Addr, digits int) {
 	var b [4]byte
-	for i := 3; i >= 0; i-- {
-		if rel == "" {
-			return ip, false
+	for ; rel != ""; rel = cut(rel) {
+		v, ok := octet(first(rel))
+		if digits == 4 || !ok {
+			return ip, -1
 		}
-		l := first(rel)
-		v := 0
-		for _, c := range []byte(l) {
-			if c < '0' || c > '9' || v > 255 {
-				return ip, false
-			}
-			v = v*10 + int(c-'0')
-		}
-		if v > 255 || len(l) > 1 && l[0] == '0' {
-			return ip, false
-		}
-		b[i] = byte(v)
-		rel = cut(rel)
+		b[3-digits] = v
+		digits++
 	}
-	return netip.AddrFrom4(b), rel == ""
+	return netip.AddrFrom4(b), digits
+}
+
+func octet(l string) (v byte, ok bool) {
+	n := 0
+	for _, c := range []byte(l) {
+		if c < '0' || c > '9' || n > 25 {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return byte(n), n < 256 && (len(l) == 1 || l[0] != '0')
 }
 
 func hexDigit(c byte) byte {

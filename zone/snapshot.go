@@ -10,6 +10,7 @@ import (
 type Snapshot struct {
 	state
 	domains []Name
+	local   *localZones
 	soa     []string // rdata, one for each domain
 	negTTL  uint32
 }
@@ -17,7 +18,7 @@ type Snapshot struct {
 // snapshot publishes the writer's state. Later batches have another edit, so they
 // copy what they change.
 func (w *writer) snapshot() *Snapshot {
-	s := &Snapshot{state: w.state, domains: w.domains, negTTL: w.negTTL, soa: make([]string, len(w.domains))}
+	s := &Snapshot{state: w.state, domains: w.domains, local: w.local, negTTL: w.negTTL, soa: make([]string, len(w.domains))}
 	for i, d := range w.domains {
 		s.soa[i] = soaRdata(d, w.serial, w.negTTL)
 	}

@@ -11,6 +11,9 @@ type Options struct {
 	// Domains are the apexes that are served, all with the same content. PTR
 	// records point into the first. At least one; none may be below another.
 	Domains []Name
+	// Elsewhere are names in private reverse zones, or such zones, that somebody else
+	// answers for. The addresses of instances are answered also there.
+	Elsewhere []Name
 	// TTL is given to records whose instance names none. It is rounded down to
 	// whole seconds and limited to 2^31-1 s (RFC 2181 §8). Zero means 5 s: short
 	// enough that a stopped container is soon forgotten by clients.

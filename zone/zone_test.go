@@ -133,10 +133,16 @@ func TestNamesOfAnInstance(t *testing.T) {
 		{"PTR of IPv6", "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR",
 			"7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. 5 IN PTR web-1.web.svc.test."},
 		{"A of a reverse name", "7.2.0.192.in-addr.arpa. A", "NODATA"},
-		{"public address that nobody has", "9.2.0.192.in-addr.arpa. PTR", "REFUSED"},
+		{"public address that nobody has", "9.9.9.9.in-addr.arpa. PTR", "REFUSED"},
 		{"private address that nobody has", "9.0.0.10.in-addr.arpa. PTR", "NXDOMAIN"},
 		{"part of a private address", "0.10.in-addr.arpa. PTR", "NODATA"},
-		{"number that is no octet", "256.0.0.10.in-addr.arpa. PTR", "NODATA"},
+		{"number that is no octet", "256.0.0.10.in-addr.arpa. PTR", "NXDOMAIN"},
+		{"octet with a zero before it", "07.0.0.10.in-addr.arpa. PTR", "NXDOMAIN"},
+		{"octet with a sign", "+7.0.0.10.in-addr.arpa. PTR", "NXDOMAIN"},
+		{"below a private address", "1.7.0.0.10.in-addr.arpa. PTR", "NXDOMAIN"},
+		{"below one that somebody has", "x.7.2.0.192.in-addr.arpa. PTR", "NXDOMAIN"},
+		{"part of a private address, with a label that is no hex digit", "g.d.f.ip6.arpa. PTR", "NXDOMAIN"},
+		{"part of a private address of IPv6", "0.d.f.ip6.arpa. PTR", "NODATA"},
 		{"reverse apex", "10.in-addr.arpa. SOA", "10.in-addr.arpa. 5 IN SOA ns.dns.svc.test. nobody.invalid. 101 5 5 86400 5"},
 	})
 }

@@ -14,7 +14,8 @@ import (
 type Config struct {
 	Domains      []zone.Name
 	DNS          []netip.AddrPort // sockets, each for UDP and TCP; port 0 takes a free one
-	NSID         string           // "": not told
+	Elsewhere    []zone.Name
+	NSID         string // "": not told
 	HTTP         netip.AddrPort
 	Docker       string       // dockerAuto, dockerOff or the URL of an engine
 	Advertise    []netip.Addr // at most one for each family
@@ -54,6 +55,9 @@ var settings = []setting[Config]{
 	}, {
 		name: "dns", def: "127.0.0.1:8053", many: true, set: setDNS,
 		help: "answer DNS on `ADDR:PORT`, UDP and TCP",
+	}, {
+		name: "elsewhere", many: true, set: setElsewhere,
+		help: "leave the special names and private reverse zones at and below `NAME` to other servers; . is all",
 	}, {
 		name: "nsid", set: setNSID,
 		help: "tell whoever asks that this is the DNS server `NAME`: by NSID, and as id.server in class CH",

@@ -128,6 +128,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"dns", "127.0.0.1", "must be an IP address and a port"},
 		{"dns", "127.0.0.1:65536", "must be an IP address and a port"},
 		{"dns", "127.0.0.1:1,127.0.0.1:1", "must not be given twice"},
+		{"elsewhere", "a..b", "must be a domain name such as"},
 		{"nsid", strings.Repeat("n", 129), "must be at most 128 octets"},
 		{"http", "8054", "must be an IP address and a port"},
 		{"docker", "yes", "must be auto, off, unix:///PATH or tcp://HOST:PORT"},

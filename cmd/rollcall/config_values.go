@@ -44,6 +44,15 @@ func setDNS(c *Config, value string) error {
 	return nil
 }
 
+func setElsewhere(c *Config, value string) error {
+	n, err := zone.ParseName(value)
+	if err != nil {
+		return errors.New("must be a domain name such as 10.in-addr.arpa or home.arpa, or . for all")
+	}
+	c.Elsewhere = append(c.Elsewhere, n)
+	return nil
+}
+
 func setNSID(c *Config, value string) error {
 	if len(value) > dnsserver.MaxNSID {
 		return fmt.Errorf("must be at most %d octets", dnsserver.MaxNSID)

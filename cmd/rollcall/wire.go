@@ -45,6 +45,7 @@ func (s *server) wire() (err error) {
 	cfg, now := s.cfg, monotonic()
 	s.zone, err = zone.New(zone.Options{
 		Domains:      cfg.Domains,
+		Elsewhere:    cfg.Elsewhere,
 		TTL:          cfg.TTL,
 		MaxInstances: cfg.MaxInstances,
 		Serial:       uint32(time.Now().Unix()), // grows over restarts, RFC 1982
@@ -58,7 +59,7 @@ func (s *server) wire() (err error) {
 	}
 	s.sources = sources.NewSupervisor(sources.Options{Zone: s.zone, Sources: entries, Logger: s.log})
 
-	answer := dnsserver.Authority(s.zone, s.sources.Ready, now, nil)
+	answer := dnsserver.Authority(s.zone, s.sources.Ready, now, dnsserver.SpecialNames(cfg.Domains, cfg.Elsewhere, nil))
 	if s.dns, err = dnsserver.Listen(dnsserver.Options{Addrs: cfg.DNS, Handler: answer, NSID: cfg.NSID, Log: s.log}); err != nil {
 		return fmt.Errorf("--dns: %w", err)
 	}
