@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"iter"
 	"net/http"
 	"strings"
 	"time"
@@ -119,15 +120,8 @@ func (a *api) service(s *stream, snap *zone.Snapshot, name string, items []item)
 // one that registered itself, else the first source's that has the ID.
 func (a *api) getInstance(w http.ResponseWriter, r *request) *problem {
 	service, id := key(r)
-	names := []string{Name}
-	for _, st := range a.health.Status() {
-		names = append(names, st.Name)
-	}
-	if only := r.URL.Query().Get("source"); only != "" {
-		names = []string{only}
-	}
 	snap := a.opt.Zone.Snapshot()
-	for _, name := range names {
+	for name := range a.sourcesAsked(r) {
 		k := zone.Key{Source: name, ID: id}
 		if name == Name {
 			k.ID = idOf(service, id)
@@ -138,6 +132,25 @@ func (a *api) getInstance(w http.ResponseWriter, r *request) *problem {
 		}
 	}
 	return newProblem(http.StatusNotFound, "no source knows this instance of this service")
+}
+
+// sourcesAsked gives the names of sources in the order of getInstance. It asks for
+// their status, which costs more than an instance, only when it comes to that.
+func (a *api) sourcesAsked(r *request) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if only := r.URL.Query().Get("source"); only != "" {
+			yield(only)
+			return
+		}
+		if !yield(Name) {
+			return
+		}
+		for _, st := range a.health.Status() {
+			if !yield(st.Name) {
+				return
+			}
+		}
+	}
 }
 
 // stream writes an object bit by bit, so that a long listing is never in memory.

@@ -135,6 +135,24 @@ func TestOneInstanceOfAnySource(t *testing.T) {
 	})
 }
 
+// The status of all sources is counted over the whole zone.
+func TestInstanceThatIsFoundAtOnceAsksForNoStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{})
+		w.want(201, "PUT", one, whole)
+		asked := 0
+		w.h = w.src.Handler(selfreg.Health{Status: func() []sources.Status { asked++; return nil }})
+		w.want(200, "GET", one, "")
+		w.want(404, "GET", "/v1/services/web/instances/two?source=docker", "")
+		if asked != 0 {
+			t.Errorf("asked for %d times", asked)
+		}
+		if w.want(404, "GET", "/v1/services/web/instances/two", ""); asked != 1 {
+			t.Errorf("for an unknown instance asked for %d times, want once", asked)
+		}
+	})
+}
+
 func TestListingsArePaged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})
