@@ -262,6 +262,19 @@ func TestRefusedRegistrationEndsRun(t *testing.T) {
 	}
 }
 
+func TestRefusalLaterIsOutlasted(t *testing.T) {
+	s := newServer(t)
+	inst, stop := run(t, client.Options{Servers: []string{s.url}}, web)
+	<-inst.Registered()
+	mend := s.failing(http.StatusBadRequest)
+	s.eventually(question, gone)
+	mend()
+	s.eventually(question, answered)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNextServerTakesOver(t *testing.T) {
 	a, b := newServer(t), newServer(t)
 	dead := httptest.NewServer(nil)

@@ -97,9 +97,9 @@ func (i *Instance) registration() Registration {
 
 // Run registers the instance, sends heartbeats, and registers it again when a
 // server has forgotten it, until ctx is done; then it removes the registration and
-// returns nil. It returns a *RefusedError when the server refuses what the
-// registration says. Servers that cannot be reached are tried for ever. It may be
-// called once.
+// returns nil. It returns a *RefusedError when a server refuses what the
+// registration says before any has taken it. Whatever else fails is tried again for
+// ever. It may be called once.
 //
 // All requests are made one after another by the goroutine that calls Run, so no
 // heartbeat can follow the removal.
@@ -110,7 +110,7 @@ func (i *Instance) Run(ctx context.Context) error {
 	defer i.srv.http.CloseIdleConnections()
 	for ctx.Err() == nil {
 		err := i.beat(ctx)
-		if refused := new(RefusedError); errors.As(err, &refused) {
+		if refused := new(RefusedError); errors.As(err, &refused) && !i.registered() {
 			i.leave()
 			return fmt.Errorf("register: %w", err)
 		}
@@ -160,17 +160,19 @@ func (i *Instance) register(ctx context.Context, r *Registration) error {
 		return err
 	}
 	i.taken = r.State
-	i.tell()
+	if !i.registered() {
+		close(i.known)
+	}
 	i.log.Info("registered", "server", i.srv.current(), "state", r.State)
 	return nil
 }
 
-// tell closes known, the first time.
-func (i *Instance) tell() {
+func (i *Instance) registered() bool {
 	select {
 	case <-i.known:
+		return true
 	default:
-		close(i.known)
+		return false
 	}
 }
 

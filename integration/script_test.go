@@ -23,7 +23,7 @@ import (
 //	always TIME REGEXP COMMAND…      run COMMAND again and again: its output matches each time
 //	engine start|stop                an engine of the script's own, for which $DOCKER_HOST is set
 //
-// and the variables ID (unique, a label), IMAGE, DNS and HTTP (addresses of the
+// and the variables ID (unique, a label), IMAGE, ROLLCALL (the program), DNS and HTTP (addresses of the
 // server), PORT (of DNS). What a script makes on the engine is removed at its end.
 func TestScripts(t *testing.T) {
 	bin, err := binaries()
@@ -55,6 +55,7 @@ func setUp(e *testscript.Env, bin string) error {
 	id := runID + "-" + strings.ReplaceAll(script, "_", "-")
 	e.Vars = append(e.Vars,
 		"PATH="+bin+":"+os.Getenv("PATH")+":/usr/sbin:/sbin",
+		"ROLLCALL="+filepath.Join(bin, "rollcall"),
 		"DOCKER_HOST="+os.Getenv("DOCKER_HOST"),
 		"ID="+id,
 		"IMAGE="+image,

@@ -31,13 +31,19 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
+// errSilent is that of a program under rollcall run, which has said itself what was
+// wrong.
+var errSilent = errors.New("")
+
 // run runs the subcommand that the arguments name, and gives its exit code.
 func run(p *process) int {
 	err := newApp(p).Run(p.args)
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(p.stderr, "rollcall: %v\n", err)
+	if !errors.Is(err, errSilent) {
+		fmt.Fprintf(p.stderr, "rollcall: %v\n", err)
+	}
 	var exit *exitError
 	if errors.As(err, &exit) {
 		return exit.code
@@ -46,7 +52,7 @@ func run(p *process) int {
 }
 
 func newApp(p *process) *cli.App {
-	commands := []*cli.Command{serveCommand(p), lookupCommand(p), healthCommand(p), versionCommand(p)}
+	commands := []*cli.Command{serveCommand(p), runCommand(p), lookupCommand(p), healthCommand(p), versionCommand(p)}
 	for _, c := range commands {
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true

@@ -1,0 +1,7 @@
+package program
+
+import "syscall"
+
+func childAttr(group bool) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: group, Pdeathsig: syscall.SIGKILL}
+}

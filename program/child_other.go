@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package program
+
+import "syscall"
+
+func childAttr(group bool) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: group} }
