@@ -1,7 +1,6 @@
 package selfreg
 
 import (
-	"encoding/json"
 	"errors"
 	"net/netip"
 	"strings"
@@ -38,14 +37,6 @@ type body struct {
 // parseBody reads a registration. What is wrong in itself is in the faults; what
 // the zone does not take is found by Instance.Validate.
 func parseBody(data []byte, f *faults) body { return parse(data, f, nil) }
-
-// parseRecord reads a registration as encode has written it.
-func parseRecord(data []byte, f *faults) body {
-	var sender netip.Addr
-	b := parse(data, f, []field{{"sender", func(path string, v any) { sender = f.address(path, v) }}})
-	b.sender = sender
-	return b
-}
 
 // parse reads a registration, which may have more fields.
 func parse(data []byte, f *faults, more []field) body {
@@ -182,57 +173,4 @@ func idOf(service, id string) string { return strings.ToLower(service) + "/" + i
 func splitID(key string) (service, id string) {
 	service, id, _ = strings.Cut(key, "/")
 	return service, id
-}
-
-// wireBody is a registration as the journal keeps it: a body, or one without
-// addresses and where it came from.
-type wireBody struct {
-	Sender    netip.Addr        `json:"sender,omitzero"`
-	Addresses []netip.Addr      `json:"addresses,omitempty"`
-	Ports     []wirePort        `json:"ports,omitempty"`
-	Lease     string            `json:"lease"`
-	TTL       string            `json:"ttl,omitempty"`
-	Priority  uint16            `json:"priority,omitempty"`
-	Weight    uint16            `json:"weight,omitempty"`
-	Tags      []string          `json:"tags,omitempty"`
-	Meta      map[string]string `json:"meta,omitempty"`
-	State     string            `json:"state"`
-	Host      string            `json:"host,omitempty"`
-}
-
-type wirePort struct {
-	Name     string `json:"name,omitempty"`
-	Number   uint16 `json:"number"`
-	Protocol string `json:"protocol"`
-}
-
-func wirePorts(ports []zone.Port) []wirePort {
-	out := make([]wirePort, len(ports))
-	for i, p := range ports {
-		out[i] = wirePort{p.Name, p.Number, p.Proto.String()}
-	}
-	return out
-}
-
-// encode writes a registration for the journal.
-func encode(r *registration) []byte {
-	w := wireBody{
-		Sender: r.sender,
-		Ports:  wirePorts(r.in.Endpoints[0].Ports), Lease: r.period.String(),
-		Priority: r.in.Priority, Weight: r.in.Weight, Tags: r.in.Tags, Meta: r.in.Meta,
-		State: r.in.State.String(), Host: r.in.Host,
-	}
-	if r.in.TTL > 0 {
-		w.TTL = r.in.TTL.String()
-	}
-	if !r.sender.IsValid() {
-		for _, e := range r.in.Endpoints {
-			w.Addresses = append(w.Addresses, e.Addr)
-		}
-	}
-	data, err := json.Marshal(w)
-	if err != nil {
-		panic("selfreg: a registration cannot be written: " + err.Error()) // there is nothing in it that can fail
-	}
-	return data
 }

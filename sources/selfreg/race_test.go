@@ -279,11 +279,10 @@ func TestWritesWhileTheSourceFails(t *testing.T) {
 func TestWriteThatTheSinkRefusesChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		refuse := false
+		var refuse atomic.Bool
 		w := newWorld(t, setup{dir: dir, sink: func(s sources.Sink) sources.Sink {
 			return sinkFunc(func(ctx context.Context, c zone.Change) (zone.Result, error) {
-				if refuse {
-					refuse = false
+				if refuse.CompareAndSwap(true, false) {
 					return zone.Result{}, errors.New("not now")
 				}
 				return s.Send(ctx, c)
@@ -295,7 +294,7 @@ func TestWriteThatTheSinkRefusesChangesNothing(t *testing.T) {
 			{"PUT", one, `{"weight":7,"lease":"1h"}`}, {"PUT", one + "/state", `{"state":"down"}`}, {"DELETE", one, ""},
 			{"PUT", "/v1/services/web/instances/two", ""},
 		} {
-			refuse = true
+			refuse.Store(true)
 			w.want(503, s.method, s.path, s.body)
 			time.Sleep(time.Second) // the source runs again
 			w.wantAnswer("web.svc.test. SRV", answer)
