@@ -93,6 +93,7 @@ func BenchmarkMillion(b *testing.B) {
 func BenchmarkLargeService(b *testing.B) {
 	z := newZone(b)
 	bigService(b, z, "web", 100_000)
+	natted(b, z, "nat", 100_000)
 	b.Run("update one", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
@@ -102,6 +103,24 @@ func BenchmarkLargeService(b *testing.B) {
 			z.Apply(zone.Change{Source: "test", Put: []zone.Instance{in}})
 		}
 	})
+	// What finds nothing, or one record, looks at few of the members.
+	for _, ask := range []struct {
+		name string
+		typ  uint16
+	}{{"web.svc.test.", zone.TypeAAAA}, {"web.svc.test.", zone.TypeTXT}, {"eu.us.tag.web.svc.test.", zone.TypeA}, {"nat.svc.test.", zone.TypeA}} {
+		b.Run(fmt.Sprintf("lookup %s %d", ask.name, ask.typ), func(b *testing.B) {
+			var a zone.Answer
+			q := zone.Question{Name: zonetest.Wire(b, ask.name), Type: ask.typ, Max: 80}
+			b.ReportAllocs()
+			for b.Loop() {
+				q.Seed = rand.Uint32()
+				z.Snapshot().Lookup(&q, &a)
+			}
+			if len(a.Answer) > 1 {
+				b.Fatalf("%d records", len(a.Answer))
+			}
+		})
+	}
 	for _, max := range []int{0, 30} {
 		b.Run(fmt.Sprintf("lookup SRV cut at %d", max), func(b *testing.B) {
 			var a zone.Answer

@@ -13,10 +13,10 @@ const (
 // scope chooses. An endpoint on a network of the asker's decides for all types and
 // ports of these members: else a target would have one address with this question
 // and another with the next.
-func (f *filter) scope(q *Question) scope {
+func (f *filter) scope(q *Question, a *Answer) scope {
 	found := none
 	look := func(mask uint64, as scope, match func(netID) bool) bool {
-		f.each(q, mask, func(m *member) bool {
+		f.each(q, a, mask, func(m *member) bool {
 			for i := range m.e.spots {
 				if match(m.e.spots[i].net) {
 					found = as
@@ -83,8 +83,8 @@ func (f *filter) collect(q *Question, a *Answer) {
 }
 
 func (f *filter) addresses(q *Question, a *Answer) {
-	s := f.scope(q)
-	f.each(q, s.mask(&q.View), func(m *member) bool {
+	s := f.scope(q, a)
+	f.each(q, a, s.mask(&q.View)&maskFamily(q.Type), func(m *member) bool {
 		for i := range m.e.spots {
 			if !s.holds(&q.View, m, i) || !f.wants(m, i) {
 				continue
@@ -119,8 +119,8 @@ func address(m *member, i int) (r Record, ok bool) {
 // services collects SRV records, and the addresses of their targets by the same
 // choice of endpoints (RFC 2782).
 func (f *filter) services(q *Question, a *Answer) {
-	s := f.scope(q)
-	f.each(q, s.mask(&q.View), func(m *member) bool {
+	s := f.scope(q, a)
+	f.each(q, a, s.mask(&q.View)&maskFamily(q.Type), func(m *member) bool {
 		ttl := m.ttlAt(q.Now)
 		var done uint64 // groups with an SRV record in the answer
 		for i := range m.e.spots {
@@ -162,7 +162,7 @@ func (f *filter) srv(a *Answer, m *member, i int, ttl uint32) bool {
 
 // texts collects the metadata of instances; the asker's network does not matter.
 func (f *filter) texts(q *Question, a *Answer) {
-	f.each(q, maskAll, func(m *member) bool {
+	f.each(q, a, maskTXT, func(m *member) bool {
 		if m.e.txt == "" {
 			return true
 		}

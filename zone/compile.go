@@ -17,9 +17,10 @@ type entry struct {
 	names   []string  // service names, relative and canonical, without repetition
 	members []*member // one for each of names
 	spots   []spot    // one for each of in.Endpoints
-	groups  int       // targets that each member needs
 	mask    uint64    // 0 unless up: nothing of it is answered
+	tags    uint64    // bits of its tags by their hash
 	ttl     uint32
+	groups  uint8  // targets that each member needs
 	txt     string // rdata of TXT (RFC 1035 §3.3.14); "" is no record
 }
 
@@ -49,6 +50,9 @@ func (w *writer) compile(key Key, in Instance) *entry {
 			e.names = append(e.names, rel)
 		}
 	}
+	for _, t := range in.Tags {
+		e.tags |= tagBits(tagLabel(t))
+	}
 	w.place(e)
 	return e
 }
@@ -59,7 +63,10 @@ func (w *writer) compile(key Key, in Instance) *entry {
 func (w *writer) place(e *entry) {
 	e.spots = make([]spot, len(e.in.Endpoints))
 	var heads [2][]int // by kind, the first endpoint of each group
-	var mask uint64
+	mask := maskUp
+	if e.txt != "" {
+		mask |= maskTXT
+	}
 	for i := range e.in.Endpoints {
 		ep := &e.in.Endpoints[i]
 		s := &e.spots[i]
@@ -71,9 +78,9 @@ func (w *writer) place(e *entry) {
 		kind := 0
 		if s.net == (netID{}) {
 			kind = 1
-			mask |= maskAnywhere
+			mask |= maskAnywhere & maskOf(ep.Addr)
 		} else {
-			mask |= s.net.mask()
+			mask |= s.net.mask() & maskOf(ep.Addr)
 		}
 		g := slices.IndexFunc(heads[kind], func(h int) bool {
 			return slices.Equal(e.in.Endpoints[h].Ports, ep.Ports)
@@ -85,9 +92,9 @@ func (w *writer) place(e *entry) {
 		s.group = uint8(g)
 	}
 	if len(heads[0]) == 0 {
-		mask |= maskUnbound
+		mask |= mask & maskAnywhere << anywhereToLone
 	}
-	e.groups = max(1, len(heads[0]), len(heads[1]))
+	e.groups = uint8(max(1, len(heads[0]), len(heads[1])))
 	if e.in.State == Up {
 		e.mask = mask
 	}
@@ -146,19 +153,19 @@ func digest(s string) string {
 }
 
 // targetsOf are the names of an instance's groups under a service.
-func targetsOf(host, service string, groups int) []string {
+func targetsOf(host, service string, groups uint8) []string {
 	t := make([]string, groups)
 	for g := range t {
-		t[g] = label(groupLabel(host, g)) + service
+		t[g] = label(groupLabel(host, uint8(g))) + service
 	}
 	return t
 }
 
-func groupLabel(host string, g int) string {
+func groupLabel(host string, g uint8) string {
 	if g == 0 {
 		return host
 	}
-	return host + "-" + strconv.Itoa(g+1)
+	return host + "-" + strconv.Itoa(int(g)+1)
 }
 
 // srvHead is the rdata of an SRV record before its target (RFC 2782).

@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +10,15 @@ import (
 
 // Lookup answers q into a. It allocates nothing once a has grown to the size of
 // the answers. A name that is not in uncompressed wire form is NotZone.
+//
+// The code is exact. So are the records, unless more than 8,192 members of one
+// service can be answered: of these as many are looked at, from the one that the
+// seed says, and if that is less than Max records it is a part of the RRset.
+//
+// What costs most is to find that there is nothing: a member is looked at, for
+// some 10 ns, when it has an endpoint of the family on one of the asker's networks,
+// or one of the stacked tags, and yet is not answered, as its port is on another
+// network, its lease has ended, or it lacks another of the tags.
 func (s *Snapshot) Lookup(q *Question, a *Answer) {
 	a.reset(q)
 	wire, ok := Canonical(a.name[:0], q.Name)
@@ -131,6 +141,7 @@ func (s *service) tagged(under string, f *filter, a *Answer) bool {
 			return false
 		}
 		f.tags[n] = first(at)
+		f.tagBits |= tagBits(first(at))
 		n++
 	}
 	for i, t := range f.tags[:n] {
@@ -164,8 +175,10 @@ type filter struct {
 	one   *member // instead of list
 	group int     // 1 and up: only this target of one
 	port  portSet // the zero value is every port
-	tags  [maxStack]string
-	ntags int
+
+	tags    [maxStack]string
+	ntags   int
+	tagBits uint64 // of all of them
 }
 
 // any reports whether a member of the list, up or not, carries all the tags.
@@ -179,6 +192,9 @@ func (f *filter) any() bool {
 }
 
 func (f *filter) carries(m *member) bool {
+	if m.e.tags&f.tagBits != f.tagBits {
+		return false
+	}
 	for _, want := range f.tags[:f.ntags] {
 		if !slices.ContainsFunc(m.e.in.Tags, func(t string) bool { return sameLabel(t, want) }) {
 			return false
@@ -187,16 +203,31 @@ func (f *filter) carries(m *member) bool {
 	return true
 }
 
+// tagBits are two bits of 64 that stand for a tag in lower case.
+func tagBits(tag string) uint64 {
+	h := maphash.String(maskSeed, tag)
+	return 1<<(h%64) | 1<<(h>>8%64)
+}
+
+// maxVisits bounds the members that are looked at for an answer that has records
+// already: it is twice as many as an answer can have.
+const maxVisits = 2 * maxRecords
+
 // each gives the members that may be seen through mask and can be answered now,
-// once round from where the seed says.
-func (f *filter) each(q *Question, mask uint64, yield func(*member) bool) {
+// once round from where the seed says. It ends early when the answer has records
+// and many more members add none, as when they all share one address.
+func (f *filter) each(q *Question, a *Answer, mask uint64, yield func(*member) bool) {
 	if f.one != nil {
 		if m := f.one; m.e.mask&mask != 0 && !m.e.in.Lease.ended(q.Now) {
 			yield(m)
 		}
 		return
 	}
+	visits := 0
 	f.list.from(int(q.Seed%uint32(max(f.list.n, 1))), mask, func(m *member) bool {
+		if visits++; visits > maxVisits && len(a.Answer) > 0 {
+			return false
+		}
 		if m.e.in.Lease.ended(q.Now) || f.ntags > 1 && !f.carries(m) {
 			return true
 		}

@@ -15,10 +15,23 @@ func bigService(t testing.TB, z *zone.Zone, service string, n int) {
 	c := zone.Change{Source: "test"}
 	for i := range n {
 		in := up(service, fmt.Sprintf("h%d", i), on("red", netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String(), named("http", 8080)))
+		in.Tags = []string{"eu", "v1"}
+		if i%2 == 0 {
+			in.Tags = []string{"us", "v1"}
+		}
 		if i%10 == 0 {
-			in.Tags = []string{"tenth"}
+			in.Tags = append(in.Tags, "tenth")
 		}
 		c.Put = append(c.Put, in)
+	}
+	apply(t, z, c)
+}
+
+// natted has n instances that differ by their ports alone.
+func natted(t testing.TB, z *zone.Zone, service string, n int) {
+	c := zone.Change{Source: "nat"}
+	for i := range n {
+		c.Put = append(c.Put, up(service, fmt.Sprintf("n%d", i), at("192.0.2.1", named("http", uint16(i%60_000+1)))))
 	}
 	apply(t, z, c)
 }
@@ -84,6 +97,38 @@ func TestAnswerIsCutAtMax(t *testing.T) {
 		s.Lookup(&q, &a)
 		if len(a.Answer) != tt.want || a.Cut != tt.cut || len(a.Additional) > tt.want {
 			t.Errorf("Max %d: %d records, %d additional, cut %v, want %d and %v", tt.max, len(a.Answer), len(a.Additional), a.Cut, tt.want, tt.cut)
+		}
+	}
+}
+
+func TestWhatFewOfThousandsHaveIsFound(t *testing.T) {
+	z := newZone(t)
+	bigService(t, z, "web", 20_000)
+	natted(t, z, "nat", 20_000)
+	both := up("web", "both", at("2001:db8::1", tcp(80)))
+	both.Tags = []string{"eu", "us"}
+	apply(t, z, put(both))
+	for seed := range uint32(20) {
+		for _, tt := range []struct {
+			name string
+			typ  uint16
+			code zone.Code
+			want int
+		}{
+			{"web.svc.test.", zone.TypeAAAA, zone.Success, 1},
+			{"web.svc.test.", zone.TypeTXT, zone.NoData, 0},
+			{"nat.svc.test.", zone.TypeA, zone.Success, 1},
+			{"nat.svc.test.", zone.TypeAAAA, zone.NoData, 0},
+			{"eu.us.tag.web.svc.test.", zone.TypeAAAA, zone.Success, 1},
+			{"eu.us.tag.web.svc.test.", zone.TypeA, zone.NoData, 0},
+			{"eu.us.tenth.tag.web.svc.test.", zone.TypeAAAA, zone.NXDomain, 0},
+			{"v1.us.tenth.tag.web.svc.test.", zone.TypeA, zone.Success, 2000},
+		} {
+			q := zone.Question{Name: zonetest.Wire(t, tt.name), Type: tt.typ, Seed: seed * 997}
+			var a zone.Answer
+			if z.Snapshot().Lookup(&q, &a); a.Code != tt.code || len(a.Answer) != tt.want || a.Cut {
+				t.Errorf("%s %d: code %d, %d records, cut %v; want code %d, %d records", tt.name, tt.typ, a.Code, len(a.Answer), a.Cut, tt.code, tt.want)
+			}
 		}
 	}
 }

@@ -139,7 +139,7 @@ func (m *model) records(q question, in []zone.Instance) (lines []string) {
 	ttl := 5
 	for _, x := range in {
 		for _, l := range lines {
-			if x.Lease != nil && strings.Contains(l, x.Host) || q.qtype == "A" && x.Lease != nil && slices.ContainsFunc(x.Endpoints, func(e zone.Endpoint) bool { return strings.HasSuffix(l, " "+e.Addr.String()) }) {
+			if x.Lease != nil && strings.Contains(l, x.Host) || q.qtype != "SRV" && x.Lease != nil && slices.ContainsFunc(x.Endpoints, func(e zone.Endpoint) bool { return strings.HasSuffix(l, " "+e.Addr.String()) }) {
 				ttl = min(ttl, int((x.Lease.Deadline()-q.now)/int64(time.Second)))
 			}
 		}
@@ -152,8 +152,11 @@ func (m *model) records(q question, in []zone.Instance) (lines []string) {
 
 func (m *model) lines(q question, x zone.Instance, e zone.Endpoint) (lines []string) {
 	owner := strings.TrimPrefix(q.under+"."+q.service, ".") + ".svc.test. TTL IN "
-	if q.qtype == "A" {
-		return []string{owner + "A " + e.Addr.String()}
+	switch {
+	case q.qtype == "A" && e.Addr.Is4() || q.qtype == "AAAA" && e.Addr.Is6():
+		return []string{owner + q.qtype + " " + e.Addr.String()}
+	case q.qtype != "SRV":
+		return nil
 	}
 	for _, p := range e.Ports {
 		if portIs(p, q.under) {
@@ -182,13 +185,17 @@ func randomInstance(rng *rand.Rand, id int) zone.Instance {
 	ports := []zone.Port{named("http", 80), {Name: "x", Number: 81}, {Name: "dns", Number: 82, Proto: zone.UDP}}[:rng.IntN(4)]
 	for i := range rng.IntN(3) {
 		n := byte(id)
-		switch rng.IntN(4) {
+		switch rng.IntN(6) {
 		case 0:
 			in.Endpoints = append(in.Endpoints, on("red", netip.AddrFrom4([4]byte{172, 18, byte(i), n}).String(), ports...))
 		case 1:
 			in.Endpoints = append(in.Endpoints, on("blue", netip.AddrFrom4([4]byte{172, 19, byte(i), n}).String(), ports...))
 		case 2:
 			in.Endpoints = append(in.Endpoints, at(netip.AddrFrom4([4]byte{172, 18, 100 + byte(i), n}).String(), ports...))
+		case 3:
+			in.Endpoints = append(in.Endpoints, on("red", fmt.Sprintf("fd18::%d:%d", i, n), ports...))
+		case 4:
+			in.Endpoints = append(in.Endpoints, at(fmt.Sprintf("2001:db8::%d:%d", i, n), ports...))
 		default:
 			in.Endpoints = append(in.Endpoints, at(netip.AddrFrom4([4]byte{192, 0, 2, n}).String(), ports...))
 		}
@@ -262,7 +269,7 @@ func (m *model) host() []zone.Attachment {
 func (m *model) compare(t *testing.T, z *zone.Zone, rng *rand.Rand) {
 	q := question{
 		under: modelUnder[rng.IntN(len(modelUnder))], service: modelServices[rng.IntN(len(modelServices))],
-		qtype: []string{"A", "SRV"}[rng.IntN(2)], from: netip.MustParseAddr(modelAskers[rng.IntN(len(modelAskers))]),
+		qtype: []string{"A", "AAAA", "SRV"}[rng.IntN(3)], from: netip.MustParseAddr(modelAskers[rng.IntN(len(modelAskers))]),
 		now: int64(rng.IntN(9)) * int64(time.Second) / 2,
 	}
 	if q.service == "shop" && strings.HasPrefix(q.under, "h") {

@@ -84,7 +84,7 @@ func (w *writer) hostFor(svc *service, e *entry, former string) string {
 
 // free reports whether no target of the service, no service, and not the name
 // server has one of the names that a host with so many groups needs.
-func (w *writer) free(svc *service, host string, groups int) bool {
+func (w *writer) free(svc *service, host string, groups uint8) bool {
 	for g := range groups {
 		target := label(groupLabel(host, g)) + svc.name
 		if target == selfName {

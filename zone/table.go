@@ -16,20 +16,47 @@ type netID unique.Handle[netKey]
 
 type netKey struct{ source, name string }
 
-// The bits of a mask: it says cheaply which endpoints an instance that is up may
-// have. Networks share the bits above the first two by their hash.
+// The bits of a mask say cheaply what an instance that is up may have: those of
+// all its endpoints are or-ed, so that an exact check follows. Where an endpoint is
+// takes a pair of bits, an even one for IPv4 and an odd one for IPv6. Networks
+// share the pairs above the first three by their hash.
 const (
-	maskAnywhere uint64 = 1 << iota // an endpoint that is reachable from anywhere
-	maskUnbound                     // no endpoint that is bound to a network
-	firstNetBit  = iota
+	maskUp  uint64 = 1 << iota // it is up, whatever it has
+	maskTXT                    // metadata
+
+	maskAnywhere   uint64 = 3 << 2 // an endpoint that is reachable from anywhere
+	maskUnbound    uint64 = 3 << 4 // such a one, and none that is bound to a network
+	anywhereToLone        = 2      // from the bits of the former to those of the latter
+	firstNetPair          = 3
+
+	maskAll uint64 = 1<<64 - 1
+	maskIP4 uint64 = 0x5555_5555_5555_5554
+	maskIP6 uint64 = 0xaaaa_aaaa_aaaa_aaa8
 )
 
-const maskAll = ^uint64(0)
+// maskFamily is the bits of the endpoints whose address a record of this type is
+// made of: all of them for types that are made of something else.
+func maskFamily(qtype uint16) uint64 {
+	switch qtype {
+	case TypeA:
+		return maskIP4
+	case TypeAAAA:
+		return maskIP6
+	}
+	return maskAll
+}
+
+func maskOf(a netip.Addr) uint64 {
+	if a.Is4() {
+		return maskIP4
+	}
+	return maskIP6
+}
 
 var maskSeed = maphash.MakeSeed()
 
 func (n netID) mask() uint64 {
-	return 1 << (firstNetBit + maphash.Comparable(maskSeed, n)%(64-firstNetBit))
+	return 3 << (2 * (firstNetPair + maphash.Comparable(maskSeed, n)%(32-firstNetPair)))
 }
 
 func (n netID) name() string { return unique.Handle[netKey](n).Value().name }
