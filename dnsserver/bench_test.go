@@ -38,7 +38,7 @@ func BenchmarkRespond(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				r.q = Query{From: from, Local: local, Transport: q.transport}
-				out = r.respond(context.Background(), msg, out[:0])
+				out, _ = r.respond(context.Background(), msg, out[:0])
 			}
 			b.ReportMetric(float64(len(out)), "octets/reply")
 		})

@@ -83,7 +83,7 @@ func (cs *conns) evictLocked() bool {
 	var oldest *conn
 	var since int64
 	for c := range cs.open {
-		if t := c.idle.Load(); t != 0 && (oldest == nil || t < since) {
+		if t := c.idle.Load(); c.busy.Load() == 0 && (oldest == nil || t < since) {
 			oldest, since = c, t
 		}
 	}

@@ -193,7 +193,8 @@ func TestCookiesExemptFromTheErrorBudget(t *testing.T) {
 	r.c.self = &identity{cookies: newCookies(time.Now)}
 	respond := func(msg []byte) []byte {
 		r.q = Query{From: netip.MustParseAddrPort("192.0.2.1:5")}
-		return r.respond(context.Background(), msg, nil)
+		reply, _ := r.respond(context.Background(), msg, nil)
+		return reply
 	}
 	for range errorBurst {
 		respond(message(0, "0000"))

@@ -8,7 +8,8 @@
 //
 // It is bounded by construction: a fixed number of goroutines for UDP, a fixed
 // number of TCP connections, and no memory for a datagram that outlives its
-// answer. It never starts a goroutine for a query.
+// answer. It starts no goroutine for a query, unless the answer must be waited for;
+// of these there is a fixed number too.
 //
 // It does not resolve from the root, validate DNSSEC, or know where the records
 // of the zone come from.

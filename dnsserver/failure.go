@@ -37,6 +37,7 @@ var (
 var (
 	errNotOurs  = &Failure{Rcode: dns.RcodeRefused, Info: dns.ExtendedErrorCodeNotAuthoritative, Why: "name is in no zone of ours"}
 	errNotReady = &Failure{Rcode: dns.RcodeServerFailure, Info: dns.ExtendedErrorCodeNotReady, Why: "sources have not reported yet"}
+	errBusy     = &Failure{Rcode: dns.RcodeServerFailure, Why: "too many queries wait for an answer"}
 	errServer   = &Failure{Rcode: dns.RcodeServerFailure, Why: "the answer could not be made"}
 )
 

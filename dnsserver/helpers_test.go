@@ -333,7 +333,8 @@ func ask(t testing.TB, h Handler, transport Transport, msg []byte) []byte {
 	t.Helper()
 	r := responder{handler: h, log: &limitedLog{log: slog.New(slog.DiscardHandler)}, n: new(counters)}
 	r.q = Query{From: netip.MustParseAddrPort("192.0.2.1:1234"), Local: netip.MustParseAddrPort("198.51.100.1:53"), Transport: transport}
-	return r.respond(context.Background(), msg, nil)
+	reply, _ := r.respond(context.Background(), msg, nil)
+	return reply
 }
 
 // everywhere runs a test over UDP and TCP, IPv4 and IPv6, against one server.

@@ -15,7 +15,8 @@ import (
 // not fit. TC says that records are missing already.
 //
 // A nil message without an error passes on: nobody in the chain knows the name,
-// and it is refused. An error becomes the rcode of its Failure, or SERVFAIL.
+// and it is refused. An error becomes the rcode of its Failure, or SERVFAIL. A handler
+// that must wait returns ErrWait unless it may.
 //
 // Answer may be called from many goroutines. The context is not cancelled when
 // the server stops, because what has been read is still answered.
@@ -46,6 +47,9 @@ type Query struct {
 	Local     netip.AddrPort
 	Transport Transport
 	EDNS      EDNS
+	// MayWait says that nobody is held up by a handler that waits. Otherwise it
+	// returns ErrWait.
+	MayWait bool
 
 	id   uint16
 	echo uint16 // bits of the header that the reply repeats

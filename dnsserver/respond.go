@@ -20,22 +20,41 @@ type responder struct {
 }
 
 // respond appends the reply to msg to out. It gives out as it was when there is
-// none. The caller has set From, Local and Transport of r.q alone.
-func (r *responder) respond(ctx context.Context, msg, out []byte) []byte {
+// none: because it deserves none, or because it must be waited for. The caller has set
+// From, Local and Transport of r.q alone.
+func (r *responder) respond(ctx context.Context, msg, out []byte) (reply []byte, wait bool) {
 	r.n.queries[r.q.Transport].Add(1)
+	return r.reply(ctx, msg, out)
+}
+
+// reply is respond without counting the query.
+func (r *responder) reply(ctx context.Context, msg, out []byte) (reply []byte, wait bool) {
 	start := len(out)
 	err := r.q.admit(msg)
 	if err == nil {
-		if out, err = r.answer(ctx, out); err != nil {
+		out, err = r.answer(ctx, out)
+		switch {
+		case err == ErrWait && !r.q.MayWait:
+			return out, true
+		case err != nil:
 			r.failed(err)
 		}
 	} else if err = r.turnDown(err); err == errDrop {
 		r.n.dropped.Add(1)
-		return out
+		return out, false
 	}
 	if err != nil {
 		out = r.c.fail(&r.q, failureOf(err), out)
 	}
+	r.n.replied(out[start:])
+	return out, false
+}
+
+// busy appends the reply to a query that would have to wait, and cannot.
+func (r *responder) busy(out []byte) []byte {
+	start := len(out)
+	out = r.c.fail(&r.q, errBusy, out)
+	r.n.busy.Add(1)
 	r.n.replied(out[start:])
 	return out
 }

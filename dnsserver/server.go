@@ -31,6 +31,10 @@ type Options struct {
 	// Zero means GOMAXPROCS. Where the system cannot share one is used.
 	Sockets int
 
+	// MaxWaiting is how many queries may wait for an answer that others must give,
+	// over all transports. Zero means 1,000.
+	MaxWaiting int
+
 	// The limits on TCP (RFC 9210 §4.2); zero takes the value in brackets.
 	MaxConns      int           // connections at the same time, over all addresses [150]
 	MaxConnsPerIP int           // of these from one IPv4 address or IPv6 /64 [25]
@@ -41,6 +45,7 @@ type Options struct {
 func (o *Options) withDefaults() Options {
 	d := *o
 	setDefault(&d.Sockets, runtime.GOMAXPROCS(0))
+	setDefault(&d.MaxWaiting, 1000)
 	setDefault(&d.MaxConns, 150)
 	setDefault(&d.MaxConnsPerIP, 25)
 	setDefault(&d.IdleTimeout, 10*time.Second)
@@ -66,6 +71,7 @@ type Server struct {
 	bound    []*binding
 	loops    []*udpLoop
 	conns    *conns
+	waiters  *waiters
 	counters []*counters // one for each UDP socket, and one for TCP
 	stopping atomic.Bool
 }
@@ -77,6 +83,7 @@ func Listen(o Options) (*Server, error) {
 	s.log = &limitedLog{log: s.o.Log}
 	s.self = &identity{cookies: newCookies(time.Now), nsid: s.o.NSID, idle: s.o.IdleTimeout}
 	s.conns = newConns(s)
+	s.waiters = s.newWaiters()
 	for _, a := range s.o.Addrs {
 		b, err := bind(a, s.o.Sockets)
 		if err != nil {
@@ -119,6 +126,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	s.stop()
 	err := g.Wait()
 	s.conns.wait()
+	s.waiters.wg.Wait()
 	return err
 }
 

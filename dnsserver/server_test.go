@@ -274,7 +274,8 @@ func TestErrorsBeyondTheBudgetAreDropped(t *testing.T) {
 	from := netip.MustParseAddrPort("192.0.2.1:5")
 	respond := func(msg []byte) []byte {
 		r.q = Query{From: from}
-		return r.respond(context.Background(), msg, nil)
+		reply, _ := r.respond(context.Background(), msg, nil)
+		return reply
 	}
 	bad := message(0, "0000")
 	for range errorBurst {

@@ -11,6 +11,7 @@ type Stats struct {
 	Dropped   uint64     // of these not answered: no queries, or too many that were malformed
 	Rcodes    [16]uint64 // replies by the rcode in their header, where BADVERS is 0
 	Truncated uint64     // replies with TC
+	Busy      uint64     // queries answered with SERVFAIL because too many were waiting
 	Panics    uint64     // in handlers; each was answered with SERVFAIL
 	Errors    uint64     // failed reads, writes and accepts
 
@@ -26,6 +27,7 @@ type counters struct {
 	dropped           atomic.Uint64
 	rcodes            [bitsRcode + 1]atomic.Uint64
 	truncated, panics atomic.Uint64
+	busy              atomic.Uint64
 	errors            atomic.Uint64
 	refused, evicted  atomic.Uint64
 	_                 [64]byte
@@ -47,6 +49,7 @@ func (n *counters) addTo(s *Stats) {
 		s.Rcodes[i] += n.rcodes[i].Load()
 	}
 	s.Truncated += n.truncated.Load()
+	s.Busy += n.busy.Load()
 	s.Panics += n.panics.Load()
 	s.Errors += n.errors.Load()
 	s.Refused += n.refused.Load()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -43,28 +44,36 @@ func (s *Server) accept(running, answering context.Context, l net.Listener) erro
 	}
 }
 
-// conn answers the queries of one connection in the order in which they come: each
-// is answered from memory at once, so that none waits for another.
+// conn answers the queries of one connection. What is answered from memory is
+// answered in the order in which it comes; what must wait follows when it can.
 type conn struct {
-	net  net.Conn
-	s    *Server
-	r    responder
-	idle atomic.Int64 // since when, in nanoseconds since start; 0 while a query is answered
+	net     net.Conn
+	s       *Server
+	r       responder
+	waiting sync.WaitGroup
+	places  chan struct{} // for queries that wait; nil before the first
+	busy    atomic.Int32  // queries being answered
+	idle    atomic.Int64  // since when, in nanoseconds since start, while none is
 }
 
 // newConn readies a connection that has just come.
 func newConn(s *Server, c net.Conn, n *counters) *conn {
 	tc := &conn{net: c, s: s, r: s.newResponder(n, nil)}
-	tc.rest()
+	tc.idle.Store(sinceStart())
 	return tc
 }
 
 // keepBuffer is the size of buffers that a connection keeps while it is idle.
 const keepBuffer = 4 << 10
 
+// maxWaitingHere is how many queries of one connection may wait. The next is not read
+// before there is a place.
+const maxWaitingHere = 32
+
 // serve returns when the asker is done, too slow or sends what is no query, or when
 // the server stops.
 func (c *conn) serve(ctx context.Context) {
+	defer c.waiting.Wait()
 	br := bufio.NewReaderSize(c.net, 1<<10)
 	var in, out []byte
 	for {
@@ -72,10 +81,16 @@ func (c *conn) serve(ctx context.Context) {
 		if in, err = c.read(br, in); err != nil {
 			return
 		}
-		c.idle.Store(0)
+		c.busy.Add(1)
 		out = append(out[:0], 0, 0)
 		c.r.q = Query{From: addrPort(c.net.RemoteAddr()), Local: addrPort(c.net.LocalAddr()), Transport: TCP}
-		out = c.r.respond(ctx, in, out)
+		var wait bool
+		if out, wait = c.r.respond(ctx, in, out); wait {
+			if c.later(ctx, in) {
+				continue
+			}
+			out = c.r.busy(out)
+		}
 		if len(out) == 2 || c.write(out) != nil {
 			return
 		}
@@ -84,6 +99,30 @@ func (c *conn) serve(ctx context.Context) {
 		}
 		c.rest()
 	}
+}
+
+// later answers msg when its answer is there.
+func (c *conn) later(ctx context.Context, msg []byte) bool {
+	if c.places == nil {
+		c.places = make(chan struct{}, maxWaitingHere)
+	}
+	c.places <- struct{}{}
+	c.waiting.Add(1)
+	done := func() {
+		<-c.places
+		c.waiting.Done()
+	}
+	ok := c.s.waiters.start(ctx, &c.r.q, msg, 2, func(reply []byte) {
+		defer done()
+		if c.write(reply) != nil {
+			c.net.Close() // ends reading
+		}
+		c.rest()
+	})
+	if !ok {
+		done()
+	}
+	return ok
 }
 
 // read reads one message into in, or a larger buffer. Its deadline is not moved by
@@ -123,8 +162,11 @@ func (c *conn) write(out []byte) error {
 	return err
 }
 
-// rest says that the last query has been answered.
-func (c *conn) rest() { c.idle.Store(sinceStart() + 1) }
+// rest says that a query has been answered.
+func (c *conn) rest() {
+	c.idle.Store(sinceStart())
+	c.busy.Add(-1)
+}
 
 // armRead starts the idle time-out, unless reading is over.
 func (c *conn) armRead() {

@@ -311,7 +311,7 @@ func (s *Server) idle() bool {
 	s.conns.mu.Lock()
 	defer s.conns.mu.Unlock()
 	for c := range s.conns.open {
-		if c.idle.Load() == 0 {
+		if c.busy.Load() > 0 {
 			return false
 		}
 	}

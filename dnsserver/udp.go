@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -67,10 +68,22 @@ func (u *udpLoop) answer(ctx context.Context, msg, out, control []byte, from net
 		local = netip.AddrPortFrom(asked, u.addr.Port())
 	}
 	u.r.q = Query{From: unmapped(from), Local: local, Transport: UDP}
-	reply := u.r.respond(ctx, msg, out)
-	if len(reply) == 0 {
-		return
+	reply, wait := u.r.respond(ctx, msg, out)
+	if wait && !u.later(ctx, msg, control, from) {
+		reply = u.r.busy(out)
 	}
+	if len(reply) > 0 {
+		u.send(reply, control, from)
+	}
+}
+
+// later answers msg when its answer is there.
+func (u *udpLoop) later(ctx context.Context, msg, control []byte, from netip.AddrPort) bool {
+	control = slices.Clone(control)
+	return u.server.waiters.start(ctx, &u.r.q, msg, 0, func(reply []byte) { u.send(reply, control, from) })
+}
+
+func (u *udpLoop) send(reply, control []byte, from netip.AddrPort) {
 	if _, _, err := u.conn.WriteMsgUDPAddrPort(reply, control, from); err != nil {
 		u.r.n.errors.Add(1)
 		u.server.log.warn(sending, "cannot send a reply", "address", u.addr, "to", from, "err", err)

@@ -1,0 +1,177 @@
+package dnsserver
+
+import (
+	"context"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// slow answers names that begin with "slow" when it is told to, and all others at once.
+type slow struct {
+	release chan struct{}
+	waiting atomic.Int32
+}
+
+func (s *slow) Answer(_ context.Context, q *Query) (*dns.Msg, error) {
+	if q.Name[0] != 4 || string(q.Name[1:5]) != "slow" {
+		return new(dns.Msg), nil
+	}
+	if !q.MayWait {
+		return nil, ErrWait
+	}
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
+	<-s.release
+	return &dns.Msg{MsgHdr: dns.MsgHdr{RecursionAvailable: true}}, nil
+}
+
+// serveSlow starts a server whose slow answers come when letGo is called.
+func serveSlow(t *testing.T, o Options) (s *Server, h *slow, letGo func()) {
+	h = &slow{release: make(chan struct{})}
+	o.Handler = h
+	s = serve(t, o, "127.0.0.1:0")
+	letGo = sync.OnceFunc(func() { close(h.release) })
+	t.Cleanup(letGo) // before the server is waited for
+	return s, h, letGo
+}
+
+// C2: a query that must wait holds up no other, neither on its connection nor on its
+// socket; the answers come in another order.
+func TestQueriesThatWaitHoldUpNoOther(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			s, h, letGo := serveSlow(t, Options{Sockets: 1})
+			w := dial(t, network, s.Addrs()[0])
+			first := query("slow. A +rd +edns=1232")
+			w.send(first)
+			for range 1000 {
+				msg := query("x. A")
+				w.send(msg)
+				checkEcho(t, msg, w.receive())
+			}
+			waitFor(t, "the first query to wait", func() bool { return h.waiting.Load() == 1 })
+			letGo()
+			reply := w.receive()
+			checkEcho(t, first, reply)
+			if got := text(t, reply); got != "NOERROR rd ra [edns0 1232]" {
+				t.Errorf("got %s", got)
+			}
+			if st := s.Stats(); st.UDP+st.TCP != 1001 || st.Rcodes[dns.RcodeSuccess] != 1001 {
+				t.Errorf("stats %+v", st)
+			}
+		})
+	}
+}
+
+// So many wait, and no more goroutines than that: who comes then is told to ask another.
+func TestQueriesThatWaitAreLimited(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			const most = 8
+			s, h, letGo := serveSlow(t, Options{Sockets: 1, MaxWaiting: most})
+			w := dial(t, network, s.Addrs()[0])
+			before := runtime.NumGoroutine()
+			for range most {
+				w.send(query("slow. A"))
+			}
+			waitFor(t, "all to wait", func() bool { return h.waiting.Load() == most })
+			for range 5 {
+				if got := text(t, w.exchange(query("slow. A +rd +edns=1232"))); got != "SERVFAIL rd [edns0 1232]" {
+					t.Errorf("one too many got %s", got)
+				}
+			}
+			if n := runtime.NumGoroutine(); n > before+most+2 {
+				t.Errorf("%d goroutines, %d before", n, before)
+			}
+			letGo()
+			for range most {
+				if got := text(t, w.receive()); got != "NOERROR ra" {
+					t.Errorf("one that waited got %s", got)
+				}
+			}
+			if st := s.Stats(); st.Busy != 5 {
+				t.Errorf("stats %+v", st)
+			}
+		})
+	}
+}
+
+// One connection does not take all places: it is not read further.
+func TestConnectionHasItsShareOfPlaces(t *testing.T) {
+	s, h, letGo := serveSlow(t, Options{MaxWaiting: 2 * maxWaitingHere})
+	greedy, other := dial(t, "tcp", s.Addrs()[0]), dial(t, "tcp", s.Addrs()[0])
+	const more = 3 * maxWaitingHere
+	for range more {
+		greedy.send(query("slow. A"))
+	}
+	waitFor(t, "its places to be taken", func() bool { return h.waiting.Load() == maxWaitingHere })
+	other.send(query("slow. A"))
+	waitFor(t, "the other to wait", func() bool { return h.waiting.Load() == maxWaitingHere+1 })
+	if n := s.Stats().TCP; n > maxWaitingHere+2 {
+		t.Errorf("%d queries were read", n)
+	}
+	letGo()
+	for range more {
+		if got := text(t, greedy.receive()); got != "NOERROR ra" {
+			t.Fatalf("got %s", got)
+		}
+	}
+}
+
+// Who sends its last query and closes its half still gets the answer.
+func TestHalfClosedConnectionGetsItsAnswers(t *testing.T) {
+	s, h, letGo := serveSlow(t, Options{})
+	w := dial(t, "tcp", s.Addrs()[0])
+	w.send(query("slow. A"))
+	w.send(query("x. A"))
+	check(t, w.Conn.(interface{ CloseWrite() error }).CloseWrite())
+	if got := text(t, w.receive()); got != "NOERROR" {
+		t.Errorf("got %s", got)
+	}
+	waitFor(t, "the first to wait", func() bool { return h.waiting.Load() == 1 })
+	letGo()
+	if got := text(t, w.receive()); got != "NOERROR ra" {
+		t.Errorf("got %s", got)
+	}
+	if w.receive() != nil {
+		t.Error("the connection is open")
+	}
+}
+
+// What waits when the server stops is answered too.
+func TestStopAnswersWhatWaits(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		h := &slow{release: make(chan struct{})}
+		s, err := Listen(Options{Addrs: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}, Handler: h})
+		check(t, err)
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(ctx) }()
+		w := dial(t, network, s.Addrs()[0])
+		w.send(query("slow. A"))
+		waitFor(t, "the query to wait", func() bool { return h.waiting.Load() == 1 })
+		cancel()
+		waitFor(t, "reading to be stopped", s.stopping.Load)
+		close(h.release)
+		if got := text(t, w.receive()); got != "NOERROR ra" {
+			t.Errorf("%s: got %s", network, got)
+		}
+		check(t, <-done)
+	}
+}
+
+// A handler that says it must wait although it may is at fault.
+func TestWaitingTwiceIsServerFailure(t *testing.T) {
+	h := handlerFunc(func(context.Context, *Query) (*dns.Msg, error) { return nil, ErrWait })
+	s := serve(t, Options{Handler: h}, "127.0.0.1:0")
+	w := dial(t, "udp", s.Addrs()[0])
+	w.send(query("x. A"))
+	if got := text(t, w.receive()); got != "SERVFAIL" {
+		t.Errorf("got %s", got)
+	}
+}
