@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/rollcall-dns/rollcall/integration/internal/rollcall"
 )
 
 // runID marks what this run makes on the engine, which others may use as well.
@@ -58,17 +60,10 @@ func removeLabelled(label string) {
 	}
 }
 
-// binaries builds the programs as they are shipped, static and without the race
-// detector, and gives the directory that holds them.
+// binaries builds the programs once, and gives the directory that holds them.
 var binaries = sync.OnceValues(func() (string, error) {
 	dir := filepath.Join(shared, "bin")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=v0.0.0-test",
-		"-o", dir+"/", "../cmd/rollcall", "./peer")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the programs: %w\n%s", err, out)
-	}
-	return dir, nil
+	return dir, rollcall.Build(dir, "integration/peer")
 })
 
 // imageTar is the file that `docker import` makes the image from.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rollcall-dns/rollcall/integration/internal/rollcall"
 )
 
 // TestScripts runs testdata/script. Beside the commands of testscript they have
@@ -71,7 +73,7 @@ func setUp(e *testscript.Env, bin string) error {
 
 // state is what the commands of one script share.
 type state struct {
-	server *program
+	server *rollcall.Server
 	engine *engine
 }
 
