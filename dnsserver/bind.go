@@ -20,10 +20,23 @@ type binding struct {
 // freePortTries bounds the search for a port that is free for both transports.
 const freePortTries = 16
 
-// bind takes an address for TCP and, with so many sockets, for UDP.
-func bind(addr netip.AddrPort, sockets int) (*binding, error) {
+// Sockets are sockets that are bound already. Each gives nothing when it has none
+// for an address; what it gives belongs to the server.
+type Sockets interface {
+	TakeTCP(netip.AddrPort) *net.TCPListener
+	TakeUDP(netip.AddrPort) []*net.UDPConn
+}
+
+// binder binds addresses, or takes over what is bound to them.
+type binder struct {
+	sockets   int     // of UDP for each address
+	inherited Sockets // may be nil
+}
+
+// bind takes an address for TCP and, with several sockets, for UDP.
+func (o binder) bind(addr netip.AddrPort) (*binding, error) {
 	for try := 1; ; try++ {
-		b, err := bindOnce(addr, sockets)
+		b, err := o.bindOnce(addr)
 		switch {
 		case err == nil:
 			return b, nil
@@ -33,25 +46,64 @@ func bind(addr netip.AddrPort, sockets int) (*binding, error) {
 	}
 }
 
-func bindOnce(addr netip.AddrPort, sockets int) (*binding, error) {
+func (o binder) bindOnce(addr netip.AddrPort) (b *binding, err error) {
 	// TCP first: it chooses the port, and cannot be bound twice.
-	var lc net.ListenConfig
-	tcp, udp := "tcp4", "udp4"
-	if addr.Addr().Is6() {
-		tcp, udp = "tcp6", "udp6" // these take no IPv4
-	}
-	l, err := lc.Listen(context.Background(), tcp, addr.String())
-	if err != nil {
+	b = new(binding)
+	if b.tcp, err = o.listenTCP(addr); err != nil {
 		return nil, cause(err)
 	}
-	b := &binding{tcp: l.(*net.TCPListener)}
 	port := b.tcp.Addr().(*net.TCPAddr).AddrPort().Port()
 	b.addr = netip.AddrPortFrom(addr.Addr(), port)
-	if b.udp, err = bindUDP(udp, b.addr, sockets); err != nil {
+	if b.udp, err = o.listenUDP(b.addr); err != nil {
 		b.close()
 		return nil, cause(err)
 	}
 	return b, nil
+}
+
+func (o binder) listenTCP(addr netip.AddrPort) (*net.TCPListener, error) {
+	if o.inherited != nil {
+		if l := o.inherited.TakeTCP(addr); l != nil {
+			return l, nil
+		}
+	}
+	l, err := new(net.ListenConfig).Listen(context.Background(), family("tcp", addr), addr.String())
+	if err != nil {
+		return nil, err
+	}
+	return l.(*net.TCPListener), nil
+}
+
+func (o binder) listenUDP(addr netip.AddrPort) ([]*net.UDPConn, error) {
+	if o.inherited != nil {
+		if cs := o.inherited.TakeUDP(addr); len(cs) > 0 {
+			return cs, adopt(cs, addr)
+		}
+	}
+	return bindUDP(family("udp", addr), addr, o.sockets)
+}
+
+// adopt prepares sockets that another process has bound.
+func adopt(conns []*net.UDPConn, addr netip.AddrPort) error {
+	for _, c := range conns {
+		raw, err := c.SyscallConn()
+		if err != nil {
+			return err
+		}
+		if err := prepare(raw, addr, false); err != nil {
+			return err
+		}
+		_ = c.SetReadBuffer(readBuffer) // less is slower, not wrong
+	}
+	return nil
+}
+
+// family makes IPv6 sockets take no IPv4.
+func family(network string, addr netip.AddrPort) string {
+	if addr.Addr().Is6() {
+		return network + "6"
+	}
+	return network + "4"
 }
 
 // bindUDP binds several sockets that share an address. Sharing would also join the
@@ -80,15 +132,7 @@ func bindUDP(network string, addr netip.AddrPort, sockets int) ([]*net.UDPConn, 
 const readBuffer = 1 << 20
 
 func listenUDP(network string, addr netip.AddrPort, share bool) (*net.UDPConn, error) {
-	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-		var err error
-		if ctlErr := raw.Control(func(fd uintptr) {
-			err = setSocket(int(fd), addr.Addr(), share)
-		}); ctlErr != nil {
-			return ctlErr
-		}
-		return err
-	}}
+	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { return prepare(raw, addr, share) }}
 	c, err := lc.ListenPacket(context.Background(), network, addr.String())
 	if err != nil {
 		return nil, err
@@ -96,6 +140,12 @@ func listenUDP(network string, addr netip.AddrPort, share bool) (*net.UDPConn, e
 	udp := c.(*net.UDPConn)
 	_ = udp.SetReadBuffer(readBuffer) // less is slower, not wrong
 	return udp, nil
+}
+
+func prepare(raw syscall.RawConn, addr netip.AddrPort, share bool) error {
+	var err error
+	ctlErr := raw.Control(func(fd uintptr) { err = setSocket(int(fd), addr.Addr(), share) })
+	return errors.Join(ctlErr, err)
 }
 
 // cause takes off what net wraps around an error: the address is said once.

@@ -27,6 +27,8 @@ type Options struct {
 	// 5001). Empty tells nothing; at most MaxNSID octets.
 	NSID string
 
+	// Inherited are sockets that take the place of new ones. Nil has none.
+	Inherited Sockets
 	// Sockets is how many UDP sockets share each address, with a goroutine each.
 	// Zero means GOMAXPROCS. Where the system cannot share one is used.
 	Sockets int
@@ -85,7 +87,7 @@ func Listen(o Options) (*Server, error) {
 	s.conns = newConns(s)
 	s.waiters = s.newWaiters()
 	for _, a := range s.o.Addrs {
-		b, err := bind(a, s.o.Sockets)
+		b, err := binder{s.o.Sockets, s.o.Inherited}.bind(a)
 		if err != nil {
 			s.Close()
 			return nil, err

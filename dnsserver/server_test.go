@@ -333,3 +333,36 @@ func TestConcurrentAskers(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// inherited is sockets for one address.
+type inherited struct {
+	tcp *net.TCPListener
+	udp []*net.UDPConn
+}
+
+func (in *inherited) TakeTCP(netip.AddrPort) *net.TCPListener { return in.tcp }
+func (in *inherited) TakeUDP(netip.AddrPort) []*net.UDPConn   { return in.udp }
+
+func TestInheritedSocketsAreServed(t *testing.T) {
+	for _, wildcard := range []bool{false, true} {
+		at := "127.0.0.1:0"
+		if wildcard {
+			at = "0.0.0.0:0"
+		}
+		l, err := net.Listen("tcp4", at)
+		check(t, err)
+		addr := l.Addr().(*net.TCPAddr).AddrPort()
+		c, err := net.ListenPacket("udp4", addr.String())
+		check(t, err)
+		serve(t, Options{Handler: localIs, Inherited: &inherited{l.(*net.TCPListener), []*net.UDPConn{c.(*net.UDPConn)}}}, addr.String())
+		asked := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), addr.Port())
+		for _, network := range []string{"udp", "tcp"} {
+			m := new(dns.Msg).SetQuestion("x.", dns.TypeA)
+			reply, _, err := (&dns.Client{Net: network}).Exchange(m, asked.String())
+			check(t, err)
+			if len(reply.Answer) != 1 || !strings.Contains(reply.Answer[0].String(), asked.String()) {
+				t.Errorf("%s: %v", network, reply)
+			}
+		}
+	}
+}

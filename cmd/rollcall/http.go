@@ -5,7 +5,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
+
+	"github.com/rollcall-dns/rollcall/sockets"
 )
 
 // maxConns bounds the HTTP connections. Each service instance that renews its
@@ -19,11 +22,17 @@ type httpServer struct {
 	server   http.Server
 }
 
-// listenHTTP binds addr, for at most limit connections at the same time.
-func listenHTTP(addr string, h http.Handler, limit int, log *slog.Logger) (*httpServer, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, err
+// listenHTTP binds addr, unless a socket for it is inherited, for at most limit
+// connections at the same time.
+func listenHTTP(addr netip.AddrPort, inherited *sockets.Set, h http.Handler, limit int, log *slog.Logger) (*httpServer, error) {
+	var l net.Listener
+	if tcp := inherited.TakeTCP(addr); tcp != nil {
+		l = tcp
+	} else {
+		var err error
+		if l, err = net.Listen("tcp", addr.String()); err != nil {
+			return nil, err
+		}
 	}
 	limited := limitConns(l, limit)
 	return &httpServer{

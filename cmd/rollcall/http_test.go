@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -24,7 +25,7 @@ func startHTTP(t *testing.T, ctx context.Context, h http.HandlerFunc) (url strin
 
 func startLimited(t *testing.T, ctx context.Context, h http.HandlerFunc, limit int) (url string, stopped func() error) {
 	t.Helper()
-	s, err := listenHTTP("127.0.0.1:0", h, limit, slog.New(slog.DiscardHandler))
+	s, err := listenHTTP(netip.MustParseAddrPort("127.0.0.1:0"), nil, h, limit, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func TestHTTPFinishesRequestsUnderWay(t *testing.T) {
 }
 
 func TestHTTPThatLosesItsSocketFails(t *testing.T) {
-	s, err := listenHTTP("127.0.0.1:0", http.NotFoundHandler(), maxConns, slog.New(slog.DiscardHandler))
+	s, err := listenHTTP(netip.MustParseAddrPort("127.0.0.1:0"), nil, http.NotFoundHandler(), maxConns, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

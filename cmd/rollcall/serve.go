@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/rollcall-dns/rollcall/sockets"
 )
 
 func serveCommand(p *process) *cli.Command {
@@ -39,10 +41,19 @@ func serveCommand(p *process) *cli.Command {
 
 // serve runs a server until ctx is done.
 func serve(ctx context.Context, cfg *Config, log *slog.Logger, p *process) error {
-	s, err := newServer(cfg, log)
+	inherited, err := sockets.FromSystemd()
+	if err != nil {
+		return fmt.Errorf("take over the sockets of systemd: %w", err)
+	}
+	defer inherited.Close()
+	s, err := newServer(cfg, inherited, log)
 	if err != nil {
 		return err
 	}
+	if left := inherited.Left(); len(left) > 0 {
+		log.Warn("sockets of systemd are not used: neither --dns nor --http has their addresses", "sockets", left)
+	}
+	s.above = findSupervisor()
 	printHints(p.stdout, p.args[0], s)
 	if err := s.run(ctx); err != nil {
 		return err

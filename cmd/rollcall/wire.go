@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollcall-dns/rollcall/admin"
 	"github.com/rollcall-dns/rollcall/dnsserver"
+	"github.com/rollcall-dns/rollcall/sockets"
 	"github.com/rollcall-dns/rollcall/sources"
 	"github.com/rollcall-dns/rollcall/sources/selfreg"
 	"github.com/rollcall-dns/rollcall/zone"
@@ -28,20 +29,22 @@ type server struct {
 	dns       *dnsserver.Server
 	http      *httpServer
 	advertise []netip.Addr // addresses of this host
+	above     supervisor
 	stopping  atomic.Bool
 }
 
-// newServer wires a server and opens its sockets. Nothing runs yet.
-func newServer(cfg *Config, log *slog.Logger) (*server, error) {
+// newServer wires a server and opens its sockets, but for those that it inherits.
+// Nothing runs yet.
+func newServer(cfg *Config, inherited *sockets.Set, log *slog.Logger) (*server, error) {
 	s := &server{cfg: cfg, log: log}
-	if err := s.wire(); err != nil {
+	if err := s.wire(inherited); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *server) wire() (err error) {
+func (s *server) wire(inherited *sockets.Set) (err error) {
 	cfg, now := s.cfg, monotonic()
 	s.zone, err = zone.New(zone.Options{
 		Domains:      cfg.Domains,
@@ -60,12 +63,12 @@ func (s *server) wire() (err error) {
 	s.sources = sources.NewSupervisor(sources.Options{Zone: s.zone, Sources: entries, Logger: s.log})
 
 	answer := dnsserver.Authority(s.zone, s.sources.Ready, now, dnsserver.SpecialNames(cfg.Domains, cfg.Elsewhere, nil))
-	if s.dns, err = dnsserver.Listen(dnsserver.Options{Addrs: cfg.DNS, Handler: answer, NSID: cfg.NSID, Log: s.log}); err != nil {
+	if s.dns, err = dnsserver.Listen(dnsserver.Options{Addrs: cfg.DNS, Handler: answer, NSID: cfg.NSID, Inherited: inherited, Log: s.log}); err != nil {
 		return fmt.Errorf("--dns: %w", err)
 	}
 	register := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status})
 	handler := admin.Handler(admin.Options{Zone: s.zone, Clock: now, NameServer: s.nameServer(), Waiting: s.waiting}, register)
-	if s.http, err = listenHTTP(cfg.HTTP.String(), handler, maxConns, s.log); err != nil {
+	if s.http, err = listenHTTP(cfg.HTTP, inherited, handler, maxConns, s.log); err != nil {
 		return fmt.Errorf("--http: %w", err)
 	}
 	return nil
@@ -133,6 +136,7 @@ func (s *server) runSources(ctx context.Context) error {
 	var told sync.WaitGroup
 	began := time.Now()
 	told.Go(func() { s.tellReady(ctx, began) })
+	told.Go(func() { s.above.follow(ctx, s.sources.WhenReady(), s.log) })
 	defer told.Wait()
 	return errors.Join(s.sources.Run(ctx), s.selfreg.Close())
 }
