@@ -101,16 +101,18 @@ func (l *lookup) answer(q *Query) (err error) {
 	l.m.Authoritative = true
 	l.m.Truncated = l.a.Cut
 	switch {
-	case l.a.Code == zone.NXDomain:
-		l.m.Rcode = dns.RcodeNameError
 	case l.a.Self:
 		l.self()
-	case q.Type == dns.TypeANY:
+	case q.Type == dns.TypeANY && l.a.Code == zone.NoData:
 		l.any()
-	case l.a.Code == zone.Success:
+	default:
 		err = l.records()
 	}
-	if err == nil && len(l.m.Answer) == 0 {
+	if l.a.Code == zone.NXDomain {
+		l.m.Rcode = dns.RcodeNameError
+	}
+	// An answer that ends in an alias is negative when what that leads to is.
+	if err == nil && (len(l.m.Answer) == 0 || len(l.a.Answer) > 0 && l.a.Code != zone.Success) {
 		err = l.negative()
 	}
 	return err
@@ -119,15 +121,19 @@ func (l *lookup) answer(q *Query) (err error) {
 // negative adds the SOA record, for how long the answer may be remembered (RFC 2308 §5).
 func (l *lookup) negative() error {
 	soa := l.s.SOA(l.a.Apex)
-	rr, err := l.rr(nameString(l.a.Apex), &soa)
+	rr, err := l.rr(&soa)
+	if err != nil {
+		return err
+	}
+	rr.Header().Name = nameString(l.a.Apex)
 	l.m.Ns = []dns.RR{rr}
-	return err
+	return nil
 }
 
 // records adds what was found, and the addresses that are of use with it.
 func (l *lookup) records() error {
 	for i := range l.a.Answer {
-		rr, err := l.rr(l.owner, &l.a.Answer[i])
+		rr, err := l.rr(&l.a.Answer[i])
 		if err != nil {
 			return err
 		}
@@ -139,13 +145,7 @@ func (l *lookup) records() error {
 		}
 	}
 	for i := range l.a.Additional {
-		r := &l.a.Additional[i]
-		l.buf = r.AppendOwner(l.buf[:0], l.a.Apex)
-		owner, _, err := dns.UnpackDomainName(l.buf, 0)
-		if err != nil {
-			return err
-		}
-		rr, err := l.rr(owner, r)
+		rr, err := l.rr(&l.a.Additional[i])
 		if err != nil {
 			return err
 		}
@@ -203,7 +203,11 @@ func something(owner string, ttl uint32) dns.RR {
 }
 
 // rr is a record of the zone as the DNS library has it.
-func (l *lookup) rr(owner string, r *zone.Record) (dns.RR, error) {
+func (l *lookup) rr(r *zone.Record) (dns.RR, error) {
+	owner := l.owner
+	if l.buf = r.AppendOwner(l.buf[:0], l.a.Apex); len(l.buf) > 0 {
+		owner = nameString(zone.Name(l.buf))
+	}
 	l.buf = r.AppendRdata(l.buf[:0])
 	h := dns.RR_Header{Name: owner, Rrtype: r.Type, Class: dns.ClassINET, Ttl: r.TTL, Rdlength: uint16(len(l.buf))}
 	rr, _, err := dns.UnpackRRWithHeader(h, l.buf, 0)

@@ -1,15 +1,22 @@
 package zone
 
-// The record types that instances have (RFC 1035 §3.2.2, 2782, 3596).
+import "math"
+
+// The record types that a zone has (RFC 1035 §3.2.2, 2782, 3596).
 const (
-	TypeA    uint16 = 1
-	TypeNS   uint16 = 2
-	TypeSOA  uint16 = 6
-	TypePTR  uint16 = 12
-	TypeTXT  uint16 = 16
-	TypeAAAA uint16 = 28
-	TypeSRV  uint16 = 33
+	TypeA     uint16 = 1
+	TypeNS    uint16 = 2
+	TypeCNAME uint16 = 5
+	TypeSOA   uint16 = 6
+	TypePTR   uint16 = 12
+	TypeTXT   uint16 = 16
+	TypeAAAA  uint16 = 28
+	TypeSRV   uint16 = 33
 )
+
+// typeANY asks for whatever there is (RFC 1035 §3.2.3): an alias matches it, and
+// nothing else that a zone answers with by itself.
+const typeANY uint16 = 255
 
 // Code is the outcome of a lookup.
 type Code uint8
@@ -18,6 +25,8 @@ const (
 	// NotZone: the name is below no domain that is served.
 	NotZone Code = iota
 	// Success: Answer holds at least one record.
+	// With NoData and NXDomain it may hold CNAME records: the code is that of the name
+	// to which the last of them points (RFC 6604 §2.1).
 	Success
 	// NoData: the name exists, or names exist below it, but nothing of this
 	// type is there now (RFC 2308 §2.2).
@@ -42,8 +51,10 @@ type Answer struct {
 	Code Code
 	// Apex of the zone that answers: owner of the SOA record of negative
 	// answers, and the end of each record's Owner. "" when Code is NotZone.
-	Apex       Name
-	Answer     []Record // all of one RRset, with one TTL; the owner is the question's name
+	Apex Name
+	// Answer is the CNAME records that lead from the question's name to the last
+	// one, if any, and then that name's records of the type: one RRset, with one TTL.
+	Answer     []Record
 	Additional []Record // addresses of SRV targets
 	// Cut is set when there are more records than Question.Max allowed.
 	Cut bool
@@ -54,12 +65,18 @@ type Answer struct {
 
 	// name holds the question's name in lower case, and key that of a set: here,
 	// because what is used as a key of a map must not live on the stack.
-	name [maxName]byte
-	key  [1 + maxLabel + 1 + len(TagLabel)]byte
-	max  int
-	seen map[recordKey]struct{} // records of a long answer, to tell repetitions
-	long bool                   // seen is that of this answer
+	name  [maxName]byte
+	key   [1 + maxLabel + 1 + len(TagLabel)]byte
+	max   int
+	chain int                    // CNAME records at the beginning of Answer
+	least uint32                 // the smallest TTL that was added since
+	seen  map[recordKey]struct{} // records of a long answer, to tell repetitions
+	long  bool                   // seen is that of this answer
+	glue  *Answer                // for the targets of static records; made when it is first needed
 }
+
+// set is the records at the end of the chain.
+func (a *Answer) set() []Record { return a.Answer[a.chain:] }
 
 // Record is one resource record. Its parts are kept apart so that a lookup
 // copies nothing: use AppendOwner and AppendRdata.
@@ -68,21 +85,26 @@ type Record struct {
 	TTL  uint32 // seconds
 	size uint8  // of head
 	head [16]byte
-	// owner is relative to the apex, in wire form without the root label.
-	// It is "" for records in Answer.Answer, which are owned by the question's name.
+	// owner is relative to the apex, in wire form without the root label; the apex
+	// itself is ownerApex. It is "" for records of the question's name.
 	owner string
 	body  string
 	tail  Name
 }
 
-// AppendOwner appends the uncompressed wire form of the record's owner. It
-// appends nothing for a record of Answer.Answer: its owner is the question's name.
+const ownerApex = string(Root)
+
+// AppendOwner appends the uncompressed wire form of the record's owner. It appends
+// nothing when that is the question's name: so it is for all of Answer.Answer up to
+// the first CNAME.
 func (r *Record) AppendOwner(b []byte, apex Name) []byte {
-	if r.owner == "" {
+	switch r.owner {
+	case "":
 		return b
+	case ownerApex:
+		return append(b, apex...)
 	}
-	b = append(b, r.owner...)
-	return append(b, apex...)
+	return append(append(b, r.owner...), apex...)
 }
 
 // AppendRdata appends the uncompressed rdata in wire form.
@@ -108,10 +130,12 @@ const fewRecords = 16
 // add appends a record to the answer, unless it is there (RFC 2181 §5). It
 // reports false when there is no room for more.
 func (a *Answer) add(r Record) bool {
-	n := len(a.Answer)
+	set := a.set()
+	n := len(set)
+	a.least = min(a.least, r.TTL)
 	if n < fewRecords {
-		for i := range a.Answer {
-			if a.Answer[i].key() == r.key() {
+		for i := range set {
+			if set[i].key() == r.key() {
 				return true
 			}
 		}
@@ -133,8 +157,9 @@ func (a *Answer) repeats(r *Record) bool {
 		}
 		clear(a.seen)
 		a.long = true
-		for i := range a.Answer {
-			a.seen[a.Answer[i].key()] = struct{}{}
+		set := a.set()
+		for i := range set {
+			a.seen[set[i].key()] = struct{}{}
 		}
 	}
 	n := len(a.seen)
@@ -154,8 +179,9 @@ func (a *Answer) addAdditional(r Record) {
 }
 
 func (a *Answer) reset(q *Question) {
-	a.Code, a.Apex, a.Cut, a.Self, a.long = NotZone, "", false, false, false
+	a.Code, a.Apex, a.Cut, a.Self = NotZone, "", false, false
 	a.Answer, a.Additional = a.Answer[:0], a.Additional[:0]
+	a.begin()
 	a.max = q.Max
 	if a.max <= 0 {
 		a.max = maxRecords
@@ -165,16 +191,17 @@ func (a *Answer) reset(q *Question) {
 // maxRecords is more than a message of 64 KiB holds of the smallest record.
 const maxRecords = 4096
 
-// level gives the records of one RRset one TTL, the smallest (RFC 2181 §5.2).
-func level(rs []Record) {
-	if len(rs) == 0 {
-		return
+// begin begins a set, behind the records that are there.
+func (a *Answer) begin() { a.chain, a.least, a.long = len(a.Answer), math.MaxUint32, false }
+
+// finish gives the records that were added one TTL, the smallest (RFC 2181 §5.2).
+// Without any the code stays.
+func (a *Answer) finish() {
+	set := a.set()
+	for i := range set {
+		set[i].TTL = a.least
 	}
-	least := rs[0].TTL
-	for i := range rs {
-		least = min(least, rs[i].TTL)
-	}
-	for i := range rs {
-		rs[i].TTL = least
+	if len(set) > 0 {
+		a.Code = Success
 	}
 }

@@ -20,11 +20,13 @@ const (
 // state is what a snapshot holds and the writer changes.
 type state struct {
 	serial  uint32
-	nodes   hamt.Map[string, *node]    // by relative service name
-	entries hamt.Map[Key, *entry]      // every instance, up or not
-	addrs   hamt.Map[netip.Addr, list] // canonical members by address, for PTR
-	seats   table                      // askers' networks, as attachments say
-	subnets table                      // networks by their prefixes
+	nodes   hamt.Map[string, *node]     // by relative service name
+	entries hamt.Map[Key, *entry]       // every instance, up or not
+	statics hamt.Map[Key, *fixed]       // every static record
+	wild    hamt.Map[string, *fixedSet] // those of wildcards, by the name below which they stand
+	addrs   hamt.Map[netip.Addr, list]  // canonical members by address, for PTR
+	seats   table                       // askers' networks, as attachments say
+	subnets table                       // networks by their prefixes
 }
 
 // writer is the state under construction. Zone.mu guards it.
@@ -44,14 +46,14 @@ type writer struct {
 // owned is what the zone knows of one source.
 type owned struct {
 	run      uint64
-	ids      map[string]struct{}
+	ids      map[string]struct{} // of instances and static records
 	networks []Network
 	attached map[string]Attachment
 	sync     *seen // nil: no sync is under way
 }
 
 // seen is what a sync has listed so far.
-type seen struct{ instances, attachments map[string]struct{} }
+type seen struct{ ids, attachments map[string]struct{} }
 
 // New gives an empty zone, or an error that names each option at fault.
 func New(o Options) (*Zone, error) {
@@ -120,7 +122,7 @@ func below(n, apex Name) (rel string, ok bool) {
 }
 
 // Apply makes a change whole and publishes one snapshot, or none when everything
-// is as it was. Instances that cannot be in the zone are rejected alone.
+// is as it was. What cannot be in the zone is rejected alone.
 func (z *Zone) Apply(c Change) Result {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -144,18 +146,27 @@ func (z *Zone) Apply(c Change) Result {
 	}
 	if c.Kind == SyncEnd {
 		for i := range c.Put {
-			o.sync.instances[c.Put[i].ID] = struct{}{}
+			o.sync.ids[c.Put[i].ID] = struct{}{}
+		}
+		for i := range c.Static {
+			o.sync.ids[c.Static[i].ID] = struct{}{}
 		}
 		w.endSync(c.Source, o)
 	}
 	var rejected []Rejection
+	put := func(id string, put func() error) {
+		if dropped[id] {
+			return
+		}
+		if err := put(); err != nil {
+			rejected = append(rejected, Rejection{id, err})
+		}
+	}
 	for i := range c.Put {
-		if dropped[c.Put[i].ID] {
-			continue
-		}
-		if err := w.put(c.Source, o, &c.Put[i]); err != nil {
-			rejected = append(rejected, Rejection{c.Put[i].ID, err})
-		}
+		put(c.Put[i].ID, func() error { return w.put(c.Source, o, &c.Put[i]) })
+	}
+	for i := range c.Static {
+		put(c.Static[i].ID, func() error { return w.putStatic(c.Source, o, &c.Static[i]) })
 	}
 	if w.changed {
 		w.serial++
@@ -181,7 +192,7 @@ func (w *writer) source(c Change) *owned {
 
 func (w *writer) endSync(source string, o *owned) {
 	for id := range o.ids {
-		if _, ok := o.sync.instances[id]; !ok {
+		if _, ok := o.sync.ids[id]; !ok {
 			w.drop(Key{source, id}, o)
 		}
 	}
@@ -200,32 +211,51 @@ func (w *writer) put(source string, o *owned, in *Instance) error {
 		next.Endpoints[i].Addr = next.Endpoints[i].Addr.Unmap()
 	}
 	key := Key{source, in.ID}
-	if err := next.Validate(); err != nil {
-		w.drop(key, o)
+	if err := w.admit(key, o, next.Validate()); err != nil {
 		return err
 	}
 	old, known := w.entries.Get(key)
-	if !known && w.entries.Len() >= w.max {
-		return ErrFull
-	}
-	if o.sync != nil {
-		o.sync.instances[in.ID] = struct{}{}
-	}
 	if known && old.in.Equal(&next) {
 		return nil
+	}
+	if !known {
+		w.drop(key, o) // a static record of this ID
 	}
 	o.ids[in.ID] = struct{}{}
 	w.replace(old, w.compile(key, next))
 	return nil
 }
 
+// admit decides whether something of a source may be in the zone, and notes that it
+// was listed. An earlier version of what is invalid goes.
+func (w *writer) admit(key Key, o *owned, invalid error) error {
+	if invalid != nil {
+		w.drop(key, o)
+		return invalid
+	}
+	if _, known := o.ids[key.ID]; !known && w.entries.Len()+w.statics.Len() >= w.max {
+		return ErrFull
+	}
+	if o.sync != nil {
+		o.sync.ids[key.ID] = struct{}{}
+	}
+	return nil
+}
+
+// drop removes an instance or a static record, if it is there.
 func (w *writer) drop(key Key, o *owned) {
+	if _, ok := o.ids[key.ID]; !ok {
+		return
+	}
 	if old, ok := w.entries.Get(key); ok {
 		w.remove(old)
 		w.entries.Delete(w.edit, key)
-		delete(o.ids, key.ID)
-		w.changed = true
 	}
+	if old, ok := w.statics.Get(key); ok {
+		w.removeStatic(old)
+	}
+	delete(o.ids, key.ID)
+	w.changed = true
 }
 
 // setNetworks replaces the networks of a source. Endpoints that belong to no

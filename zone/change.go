@@ -14,8 +14,8 @@ const (
 	Delta Kind = iota
 	// SyncPart is a page of the complete set.
 	SyncPart
-	// SyncEnd is the last page: instances and attachments of this source that
-	// were not put since the sync began are removed. A sync begins with the
+	// SyncEnd is the last page: instances, static records and attachments of this
+	// source that were not put since the sync began are removed. A sync begins with the
 	// first SyncPart or SyncEnd of a Run, and with the first after a SyncEnd.
 	SyncEnd
 )
@@ -26,8 +26,10 @@ type Change struct {
 	Run    uint64 // stamped likewise: a new run forgets the pages of a sync that an earlier one left unfinished
 	Kind   Kind
 
-	Put  []Instance
-	Drop []string // IDs; an unknown one changes nothing, one that is also in Put is dropped
+	Put []Instance
+	// Static adds or replaces static records. They share the IDs of instances.
+	Static []Static
+	Drop   []string // IDs; an unknown one changes nothing, one that is also put is dropped
 
 	Networks []Network    // all networks that the source knows; nil: as before
 	Attach   []Attachment // adds or replaces
@@ -59,17 +61,17 @@ type Result struct {
 	Rejected []Rejection
 }
 
-// Rejection is an instance that is not in the zone, and why. An earlier version
+// Rejection is an instance or a static record that is not in the zone, and why. An earlier version
 // of it is not there either, because it is no longer true.
 type Rejection struct {
 	ID  string
 	Err error // ErrFull, or one or more FieldErrors joined
 }
 
-// ErrFull rejects an instance because the zone holds as many as it may.
+// ErrFull rejects what is new because the zone holds as much as it may.
 var ErrFull = errors.New("the zone is full: raise the limit on instances")
 
-// FieldError says which field of an Instance breaks which rule.
+// FieldError says which field of an Instance or Static breaks which rule.
 type FieldError struct {
 	Field  string // as in Go, e.g. "Endpoints[0].Ports[1].Number"
 	Value  string

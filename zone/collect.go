@@ -61,8 +61,7 @@ func (s scope) holds(v *View, m *member, i int) bool {
 	return s == all
 }
 
-// collect fills the answer with the records of q.Type. A name at which nothing
-// is of this type stays NoData.
+// collect adds the records of q.Type to the answer.
 func (f *filter) collect(q *Question, a *Answer) {
 	switch q.Type {
 	case TypeA, TypeAAAA:
@@ -75,10 +74,6 @@ func (f *filter) collect(q *Question, a *Answer) {
 		if f.port.any() && f.ntags == 0 {
 			f.texts(q, a)
 		}
-	}
-	if len(a.Answer) > 0 {
-		level(a.Answer)
-		a.Code = Success
 	}
 }
 

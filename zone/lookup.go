@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"cmp"
 	"hash/maphash"
 	"slices"
 	"strings"
@@ -36,109 +37,116 @@ func (s *Snapshot) Lookup(q *Question, a *Answer) {
 	s.reverse(q, a, name)
 }
 
-// inDomain answers for a name below a domain; rel is what stands before it.
-func (s *Snapshot) inDomain(q *Question, a *Answer, domain int, rel string) {
-	if rel == "" {
-		s.apex(q, a, domain)
-		return
+// apex adds the records that a domain itself has.
+func (s *Snapshot) apex(q *Question, a *Answer, domain int) {
+	switch q.Type {
+	case TypeSOA:
+		a.add(s.SOA(s.domains[domain]))
+	case TypeNS:
+		a.add(Record{Type: TypeNS, TTL: s.negTTL, body: selfName, tail: s.domains[domain]})
 	}
-	if rel == selfName {
-		a.Code, a.Self = NoData, true
-		return
-	}
-	a.Code = NXDomain
+}
+
+// place is what is known at a name below a domain, and above it.
+type place struct {
+	presence presence
+	filter   filter    // the instances that have the name
+	members  bool      // there are some
+	set      *fixedSet // its static records, or nil
+	svc      *service  // the nearest service at or above it
+	encloser string    // the nearest name above it that has a node
+}
+
+// presence says whether a name exists.
+type presence uint8
+
+const (
+	absent presence = iota
+	empty           // only because names below it exist
+	present
+)
+
+// find finds what is at a name, wildcards aside.
+func (s *Snapshot) find(a *Answer, rel string, p *place) {
 	for at := rel; at != ""; at = cut(at) {
-		if at[1] == '_' {
+		if at[1] == '_' && s.statics.Len() == 0 {
 			continue // never begins the name of a service
 		}
 		n, ok := s.nodes.Get(at)
-		if !ok {
+		switch {
+		case !ok && at != selfName && at != selfParent:
 			continue
+		case len(at) < len(rel):
+			p.encloser = cmp.Or(p.encloser, at)
+		case ok && n.set != nil:
+			p.presence, p.set = present, n.set
+		default:
+			p.presence = empty
 		}
-		if len(at) == len(rel) {
-			a.Code = NoData // it or a name below it exists
-		}
-		if n.svc != nil {
-			n.svc.answer(q, a, rel, rel[:len(rel)-len(at)])
+		if ok && n.svc != nil {
+			p.svc = n.svc
+			found := n.svc.find(a, rel, rel[:len(rel)-len(at)], &p.filter)
+			p.members = found == present
+			p.presence = max(p.presence, found)
 			return
 		}
 	}
-	if rel == selfParent {
-		a.Code = NoData
-	}
 }
 
-func (s *Snapshot) apex(q *Question, a *Answer, domain int) {
-	a.Code = NoData
-	switch q.Type {
-	case TypeSOA:
-		a.Answer = append(a.Answer, s.SOA(s.domains[domain]))
-		a.Code = Success
-	case TypeNS:
-		a.Answer = append(a.Answer, Record{Type: TypeNS, TTL: s.negTTL, body: selfName, tail: s.domains[domain]})
-		a.Code = Success
-	}
-}
-
-// answer finds which members rel is about; under is what stands in it before the
-// service's name. a.Code is NoData when another name makes this one exist.
-func (s *service) answer(q *Question, a *Answer, rel, under string) {
-	f := filter{list: s.members}
+// find finds which members rel is about; under is what stands in it before the
+// service's name.
+func (s *service) find(a *Answer, rel, under string, f *filter) presence {
+	f.list = s.members
 	switch {
 	case under == "":
+		return present
 	case lastIs(under, TagLabel): // first: a tag may begin with an underscore
-		if !s.tagged(under, &f, a) {
-			return
-		}
+		return s.tagged(under, f, a)
 	case under[1] == '_':
-		if !s.port(under, &f, a) {
-			return
-		}
+		return s.port(under, f)
 	case cut(under) != "":
-		return
-	default:
-		m, group := s.target(rel)
-		if m == nil {
-			return
-		}
-		f.one, f.group = m, group+1
+		return absent
 	}
-	a.Code = NoData
-	f.collect(q, a)
+	m, group := s.target(rel)
+	if m == nil {
+		return absent
+	}
+	f.one, f.group = m, group+1
+	return present
 }
 
 // port handles "_port._proto" and the empty non-terminal "_proto".
-func (s *service) port(under string, f *filter, a *Answer) bool {
+func (s *service) port(under string, f *filter) presence {
 	if rest := cut(under); rest == "" {
 		if p, ok := ParseProto(under[2:]); ok && len(under) > 2 && s.protos[p] > 0 {
-			a.Code = NoData
+			return empty
 		}
-		return false
+		return absent
 	}
 	l, ok := s.sets.Get(under)
 	if !ok || under[1+under[0]+1] != '_' {
-		return false
+		return absent
 	}
 	f.list = l
 	f.port = portSetOf(under)
-	return true
+	return present
 }
 
 // maxStack is how many tags can be asked for together.
 const maxStack = 4
 
 // tagged handles "tag.…tag.tag" and the empty non-terminal "tag".
-func (s *service) tagged(under string, f *filter, a *Answer) bool {
+func (s *service) tagged(under string, f *filter, a *Answer) presence {
 	if cut(under) == "" {
 		if s.tags > 0 {
-			a.Code = NoData
+			return empty
 		}
-		return false
+		return absent
 	}
 	n := 0
 	for at := under; cut(at) != ""; at = cut(at) {
 		if n == maxStack {
-			return false
+			return absent
 		}
 		f.tags[n] = first(at)
 		f.tagBits |= tagBits(first(at))
@@ -148,14 +156,17 @@ func (s *service) tagged(under string, f *filter, a *Answer) bool {
 		key := append(append(append(a.key[:0], byte(len(t))), t...), "\x03"+TagLabel...)
 		l, ok := s.sets.Get(unsafe.String(&key[0], len(key)))
 		if !ok {
-			return false
+			return absent
 		}
 		if i == 0 || l.n < f.list.n {
 			f.list = l
 		}
 	}
 	f.ntags = n
-	return n == 1 || f.any()
+	if n > 1 && !f.any() {
+		return absent
+	}
+	return present
 }
 
 func lastIs(rel, label string) bool {
@@ -225,7 +236,7 @@ func (f *filter) each(q *Question, a *Answer, mask uint64, yield func(*member) b
 	}
 	visits := 0
 	f.list.from(int(q.Seed%uint32(max(f.list.n, 1))), mask, func(m *member) bool {
-		if visits++; visits > maxVisits && len(a.Answer) > 0 {
+		if visits++; visits > maxVisits && len(a.set()) > 0 {
 			return false
 		}
 		if m.e.in.Lease.ended(q.Now) || f.ntags > 1 && !f.carries(m) {

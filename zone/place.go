@@ -128,36 +128,37 @@ func (w *writer) service(name string) (svc *service, created bool) {
 		}
 	}
 	next.name, next.edit = name, w.edit
-	children := 0
+	at := node{}
 	if ok {
-		children = n.children
+		at = *n
 	}
-	w.nodes.Set(w.edit, name, &node{svc: &next, children: children})
+	at.svc = &next
+	w.setNode(name, at)
 	return &next, created
 }
 
 func (w *writer) removeService(name string) {
 	n, _ := w.nodes.Get(name)
-	w.setNode(name, node{children: n.children})
+	w.setNode(name, node{set: n.set, children: n.children})
 }
 
 // countChild tells the parent of a node that it has one child more or less.
 func (w *writer) countChild(name string, by int) {
-	parent := cut(name)
-	if parent == "" {
-		return
+	if name == "" || cut(name) == "" {
+		return // the domain itself, or right below it
 	}
+	parent := cut(name)
 	n, ok := w.nodes.Get(parent)
 	if !ok {
 		w.countChild(parent, 1)
 		n = &node{}
 	}
-	w.setNode(parent, node{svc: n.svc, children: n.children + by})
+	w.setNode(parent, node{svc: n.svc, set: n.set, children: n.children + by})
 }
 
 // setNode stores a node, or removes it when nothing is at or below it.
 func (w *writer) setNode(name string, n node) {
-	if n.svc != nil || n.children > 0 {
+	if n.svc != nil || n.set != nil || n.children > 0 {
 		w.nodes.Set(w.edit, name, &n)
 		return
 	}

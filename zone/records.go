@@ -52,6 +52,11 @@ func (s *Snapshot) Records() iter.Seq[Listed] {
 		}
 		add("", netID{}, s.SOA(d))
 		add("", netID{}, Record{Type: TypeNS, TTL: s.negTTL, body: selfName, tail: d})
+		for _, f := range s.statics.All() {
+			if s.shadow(f) == nil {
+				add(f.owner, netID{}, f.under(d))
+			}
+		}
 		for _, e := range s.entries.All() {
 			if e.mask == 0 {
 				continue

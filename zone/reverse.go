@@ -53,18 +53,15 @@ func (s *Snapshot) reverse(q *Question, a *Answer, name Name) {
 	if q.Type == TypePTR {
 		s.pointers(q, a, ip, &l)
 	}
-	if len(a.Answer) > 0 {
-		level(a.Answer)
-		a.Code = Success
-	}
+	a.finish()
 }
 
 func (s *Snapshot) reverseApex(q *Question, a *Answer) {
 	switch q.Type {
 	case TypeSOA:
-		a.Answer = append(a.Answer, s.SOA(a.Apex))
+		a.add(s.SOA(a.Apex))
 	case TypeNS:
-		a.Answer = append(a.Answer, Record{Type: TypeNS, TTL: s.negTTL, body: selfName, tail: s.domains[0]})
+		a.add(Record{Type: TypeNS, TTL: s.negTTL, body: selfName, tail: s.domains[0]})
 	}
 }
 

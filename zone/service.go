@@ -13,7 +13,8 @@ import (
 // children it has, so that an empty non-terminal is told from an unknown name
 // (RFC 8020), and never points to another node.
 type node struct {
-	svc      *service // nil: an empty non-terminal
+	svc      *service  // nil: no instance has this name as its service
+	set      *fixedSet // nil: no static record has it; with no svc too it is an empty non-terminal
 	children int
 }
 

@@ -21,7 +21,8 @@ type Options struct {
 	// NegativeTTL is the SOA minimum, for how long "no such name" is remembered.
 	// Zero means 5 s, which is also the most.
 	NegativeTTL time.Duration
-	// MaxInstances bounds the instances of all sources. Zero means 1,000,000.
+	// MaxInstances bounds the instances and static records of all sources together.
+	// Zero means 1,000,000.
 	MaxInstances int
 	// Serial is the first SOA serial: give one that grows over restarts.
 	Serial uint32

@@ -18,8 +18,8 @@ type Answerer interface{ Snapshot() *zone.Snapshot }
 
 // Ask puts the question "NAME TYPE [from ADDR] [at NANOSECONDS]" and gives the
 // answer as sorted records, joined by "; ", with " + " before those of the
-// additional section. An answer without records is "NODATA", "NXDOMAIN" or
-// "REFUSED"; one that was cut ends in " CUT".
+// additional section. A negative answer is "NODATA" or "NXDOMAIN", followed by the
+// CNAME records that led there, or "REFUSED"; one that was cut ends in " CUT".
 func Ask(t testing.TB, z Answerer, question string) string {
 	t.Helper()
 	f := strings.Fields(question)
@@ -46,15 +46,15 @@ func Ask(t testing.TB, z Answerer, question string) string {
 // Text gives an answer to a question about name as Ask does.
 func Text(t testing.TB, name string, a *zone.Answer) string {
 	t.Helper()
+	out := section(t, a.Answer, Wire(t, name), a.Apex)
 	switch a.Code {
 	case zone.NotZone:
 		return "REFUSED"
 	case zone.NoData:
-		return "NODATA"
+		return strings.TrimSpace("NODATA " + out)
 	case zone.NXDomain:
-		return "NXDOMAIN"
+		return strings.TrimSpace("NXDOMAIN " + out)
 	}
-	out := section(t, a.Answer, Wire(t, name), a.Apex)
 	if len(a.Additional) > 0 {
 		out += " + " + section(t, a.Additional, nil, a.Apex)
 	}
@@ -79,9 +79,9 @@ func section(t testing.TB, records []zone.Record, owner []byte, apex zone.Name) 
 	t.Helper()
 	var lines []string
 	for i := range records {
-		o := owner
-		if o == nil {
-			o = records[i].AppendOwner(nil, apex)
+		o := records[i].AppendOwner(nil, apex)
+		if len(o) == 0 {
+			o = owner
 		}
 		lines = append(lines, Line(t, o, &records[i]))
 	}
