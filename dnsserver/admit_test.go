@@ -101,7 +101,7 @@ func admissions() []struct {
 		{"A13 octets behind the question", message(bitRD, "1000", webA, "\x00"), "FORMERR rd"},
 		{"A13 octets behind OPT", message(0, "1001", webA, optEmpty, "\x00"), "FORMERR [edns0 1232]"},
 		{"A13 record that is not counted", message(0, "1000", webA, optEmpty), "FORMERR"},
-		{"A14 version.bind CH", message(0, "1001", question("\x07version\x04bind\x00", 16, 3), optEmpty), "REFUSED [edns0 1232]"},
+		{"A14 version.bind CH", message(0, "1001", question("\x07version\x04bind\x00", 16, 3), optEmpty), "REFUSED [edns0 1232 ede=21]"},
 		{"A15 HS", message(0, "1000", question("\x03web\x03svc\x04test\x00", 1, 4)), "REFUSED"},
 		{"A15 class ANY", message(0, "1000", question("\x03web\x03svc\x04test\x00", 1, 255)), "REFUSED"},
 		{"A15 class NONE", message(0, "1000", question("\x03web\x03svc\x04test\x00", 1, 254)), "REFUSED"},

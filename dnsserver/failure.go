@@ -27,9 +27,9 @@ var (
 	errCookie     = &Failure{Rcode: dns.RcodeBadCookie, Why: "the server cookie is missing or wrong"}
 	errOpcode     = &Failure{Rcode: dns.RcodeNotImplemented, Why: "opcode is not QUERY"}
 	errVersion    = &Failure{Rcode: dns.RcodeBadVers, Why: "EDNS version is not 0"}
-	errClass      = &Failure{Rcode: dns.RcodeRefused, Why: "class is not IN"}
-	errTransfer   = &Failure{Rcode: dns.RcodeRefused, Why: "zones are not transferred"}
-	errMetaType   = &Failure{Rcode: dns.RcodeNotImplemented, Why: "type is no data type"}
+	errClass      = &Failure{Rcode: dns.RcodeRefused, Info: dns.ExtendedErrorCodeNotSupported, Why: "class is not IN"}
+	errTransfer   = &Failure{Rcode: dns.RcodeRefused, Info: dns.ExtendedErrorCodeNotSupported, Why: "zones are not transferred"}
+	errMetaType   = &Failure{Rcode: dns.RcodeNotImplemented, Info: dns.ExtendedErrorCodeNotSupported, Why: "type is no data type"}
 	errNXName     = &Failure{Rcode: dns.RcodeFormatError, Info: dns.ExtendedErrorCodeInvalidQueryType, Why: "NXNAME is asked"}
 )
 

@@ -3,7 +3,13 @@ package dnsserver
 import (
 	"context"
 	"encoding/binary"
+	"flag"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -19,38 +25,104 @@ var everyName = handlerFunc(func(_ context.Context, q *Query) (*dns.Msg, error) 
 	return &dns.Msg{Answer: []dns.RR{&dns.NS{Hdr: h, Ns: name}}}, nil
 })
 
-// FuzzRespond sends any octets. Whatever they are, nothing panics, and a reply is
-// to them: it keeps their identity and question, stays within the limit, and reads
-// back.
-func FuzzRespond(f *testing.F) {
+// everything is a responder with all that answers have, and messages to begin with.
+func everything(t testing.TB) (r *responder, corpus [][]byte) {
+	z := newZone(t)
+	crowd(t, z, "many", 300, 2)
+	h := Authority(z, always, sinceStart, SpecialNames(z.Snapshot().Domains(), nil, everyName))
+	self := &identity{cookies: newCookies(time.Now), nsid: "dns-1", idle: time.Second}
+	r = &responder{handler: h, log: &limitedLog{log: slog.New(slog.DiscardHandler)}, n: new(counters), c: composer{self: self}}
 	for _, tt := range admissions() {
-		f.Add(tt.msg, false)
+		corpus = append(corpus, tt.msg)
 	}
 	for _, tt := range answers {
-		f.Add(query(tt.ask), true)
+		corpus = append(corpus, query(tt.ask))
 	}
-	z := newZone(f)
-	crowd(f, z, "many", 300, 2)
-	f.Add(query("many.svc.test. SRV +edns=4096"), false)
-	f.Add(query("many.svc.test. SRV"), true)
-	h := Authority(z, always, sinceStart, everyName)
-	f.Fuzz(func(t *testing.T, msg []byte, tcp bool) {
-		transport := UDP
-		if tcp {
-			transport = TCP
-		}
-		if len(msg) > maxTCPSize {
-			return
-		}
-		reply := ask(t, h, transport, msg)
-		if reply == nil {
-			if len(msg) >= headerLen && msg[2]&0x80 == 0 {
-				t.Errorf("query %x is not answered", msg)
-			}
-			return
-		}
+	for _, q := range []string{"many.svc.test. SRV +edns=4096", "many.svc.test. SRV", "x.localhost. ANY", "onion. SOA +do", "id.server. TXT +class=CH"} {
+		corpus = append(corpus, query(q))
+	}
+	all := "\x00\x03\x00\x00\x00\x0b\x00\x00\x00\x0a\x00\x0812345678"
+	return r, append(corpus, message(bitRD, "1001", webA, opt(all)))
+}
+
+// checkRespond fails unless the reply to msg, whatever that is, is a reply to it: it
+// keeps its identity and question, stays within the limit, and reads back.
+func checkRespond(t *testing.T, r *responder, msg []byte, transport Transport) {
+	r.q = Query{From: netip.MustParseAddrPort("192.0.2.1:1234"), Local: netip.MustParseAddrPort("198.51.100.1:53"), Transport: transport}
+	reply, _ := r.respond(context.Background(), msg, nil)
+	switch {
+	case len(reply) > 0:
 		checkReply(t, msg, reply, transport)
+	case len(msg) >= headerLen && msg[2]&0x80 == 0:
+		t.Errorf("query %x is not answered", msg)
+	}
+	if n := r.n.panics.Load(); n > 0 {
+		t.Fatalf("query %x made the handler panic", msg)
+	}
+}
+
+// FuzzRespond sends any octets.
+func FuzzRespond(f *testing.F) {
+	r, corpus := everything(f)
+	for i, msg := range corpus {
+		f.Add(msg, i%2 == 0)
+	}
+	f.Fuzz(func(t *testing.T, msg []byte, tcp bool) {
+		if len(msg) <= maxTCPSize {
+			checkRespond(t, r, msg, transportOf(tcp))
+		}
 	})
+}
+
+func transportOf(tcp bool) Transport {
+	if tcp {
+		return TCP
+	}
+	return UDP
+}
+
+var mutations = flag.Int("mutations", 100_000, "messages of TestMutatedMessages")
+
+// What is nearly a query is answered as well as any other: mutated in one place or a
+// few, cut, made longer, spliced with another. The same each time, so that a failure
+// can be repeated.
+func TestMutatedMessages(t *testing.T) {
+	r, corpus := everything(t)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	any := func() []byte { return corpus[rnd.IntN(len(corpus))] }
+	for i := range *mutations {
+		msg := slices.Clone(any())
+		for range 1 + rnd.IntN(4) {
+			if len(msg) == 0 {
+				break
+			}
+			switch at := rnd.IntN(len(msg)); rnd.IntN(6) {
+			case 0:
+				msg = msg[:at]
+			case 1:
+				other := any()
+				msg = append(msg, other[rnd.IntN(len(other)+1):]...)
+			case 2:
+				msg[at] = byte(rnd.IntN(256))
+			case 3:
+				msg[at] ^= 1 << rnd.IntN(8)
+			case 4:
+				msg[at] = 0xc0 | byte(rnd.IntN(2))
+			case 5:
+				msg[at] = [...]byte{0, 1, 63, 64, 127, 128, 255}[rnd.IntN(7)]
+			}
+		}
+		checkRespond(t, r, msg, transportOf(i%2 == 0))
+		if t.Failed() {
+			t.Fatalf("after %d messages", i)
+		}
+	}
+	var st Stats
+	r.n.addTo(&st)
+	t.Logf("%+v", st)
+	if st.Rcodes[dns.RcodeSuccess] == 0 || st.Rcodes[dns.RcodeFormatError] == 0 || st.Rcodes[dns.RcodeNameError] == 0 {
+		t.Errorf("the messages are too much alike: %+v", st)
+	}
 }
 
 func checkReply(t *testing.T, msg, reply []byte, transport Transport) {

@@ -10,7 +10,7 @@ import (
 
 // What an asker may get over UDP in error replies to queries that admission turns
 // down: enough for any test of conformance, and too little to be of use against
-// someone whose address is forged. They are no longer than their queries.
+// someone whose address is forged. They are hardly longer than their queries.
 const (
 	errorRate  = 1_000  // a second
 	errorBurst = 10_000 // at once
