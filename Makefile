@@ -10,7 +10,7 @@ CONTAINERS  ?= 200
 # The same binary is run, tested and put into the image: static, without paths.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build image check vuln test cover fuzz bench bench-zonemap bench-propagation clean
+.PHONY: help run build image check vuln test conformance cover fuzz bench bench-zonemap bench-propagation clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,6 +42,9 @@ vuln: ## known vulnerabilities; fails when their database cannot be reached
 test: ## install what the tests need (Debian), start a Docker engine if none runs, test all with -race
 	scripts/install-test-tools
 	scripts/with-engine $(GO) test -race -timeout 15m ./...
+
+conformance: ## ask every row of docs/conformance.md, and list what came of it
+	$(GO) test -count=1 -v -run Rows ./integration/conformance
 
 cover: ## like test, and write cover.html
 	scripts/install-test-tools

@@ -59,6 +59,8 @@ var rules = []rule{
 		"the program is the only place that knows everything, and does the work of none of it"},
 	{"integration", []string{"integration/internal", "github.com/rogpeppe/go-internal", "github.com/google/go-cmp", "github.com/miekg/dns"},
 		"these tests know the shipped program only from outside"},
+	{"integration/conformance", []string{"integration/internal", "github.com/google/go-cmp", "github.com/miekg/dns"},
+		"these tests know the shipped program only from outside"},
 	{"integration/internal/rollcall", nil,
 		"it runs the shipped program, and knows it only from outside"},
 	{"integration/peer", nil,
