@@ -189,7 +189,7 @@ func cookieAlone(cookie []byte) []byte {
 // Beyond the budget of errors those with a good cookie are told what is wrong, and
 // those with another one how to get it.
 func TestCookiesExemptFromTheErrorBudget(t *testing.T) {
-	r := responder{handler: localIs, log: &limitedLog{log: slog.New(slog.DiscardHandler)}, n: new(counters), errors: newBudget(func() int64 { return 0 })}
+	r := responder{handler: localIs, log: &limitedLog{log: slog.New(slog.DiscardHandler)}, n: new(counters), errors: newErrorBudget(func() int64 { return 0 })}
 	r.c.self = &identity{cookies: newCookies(time.Now)}
 	respond := func(msg []byte) []byte {
 		r.q = Query{From: netip.MustParseAddrPort("192.0.2.1:5")}

@@ -10,34 +10,48 @@ import (
 
 // What an asker may get over UDP in error replies to queries that admission turns
 // down: enough for any test of conformance, and too little to be of use against
-// someone whose address is forged. They are hardly longer than their queries.
+// someone whose address is forged. They are hardly longer than their queries. A forged
+// flood can at worst silence errors, never answers.
 const (
-	errorRate  = 1_000  // a second
-	errorBurst = 10_000 // at once
+	errorRate    = 1_000  // a second
+	errorBurst   = 10_000 // at once
+	errorBuckets = 1 << 10
 )
 
-// budget limits the error replies to each source, with one bucket for many
-// sources: a forged flood can at worst silence errors, never answers. It is used by
-// one goroutine.
+// budget limits how often something is done for each of many keys, which share its
+// buckets. It is safe for concurrent use.
 type budget struct {
-	free [256]int64 // when the bucket is full again, in nanoseconds since began
-	now  func() int64
+	each  int64          // nanoseconds that a bucket takes to earn one
+	ahead int64          // nanoseconds of earnings that may be spent at once
+	spent []atomic.Int64 // until when the earnings of a bucket are spent
+	now   func() int64
 }
 
-func newBudget(now func() int64) *budget { return &budget{now: now} }
+func newBudget(perSecond, burst, buckets int, now func() int64) *budget {
+	each := int64(time.Second) / int64(perSecond)
+	return &budget{each: each, ahead: int64(burst-1) * each, spent: make([]atomic.Int64, buckets), now: now}
+}
+
+// newErrorBudget is that of all error replies of a server, by peer.
+func newErrorBudget(now func() int64) *budget {
+	return newBudget(errorRate, errorBurst, errorBuckets, now)
+}
 
 var budgetSeed = maphash.MakeSeed()
 
-// spend takes one reply to a, and reports whether it may be sent.
-func (b *budget) spend(a netip.Addr) bool {
-	const each = int64(time.Second) / errorRate
-	full := &b.free[maphash.Comparable(budgetSeed, peer(a))%uint64(len(b.free))]
-	now := b.now()
-	if *full = max(*full, now); *full-now > (errorBurst-1)*each {
-		return false
+// spend takes one for a key, and reports whether it was there.
+func (b *budget) spend(key uint64) bool {
+	now, until := b.now(), &b.spent[key%uint64(len(b.spent))]
+	for {
+		was := until.Load()
+		from := max(was, now)
+		if from-now > b.ahead {
+			return false
+		}
+		if until.CompareAndSwap(was, from+b.each) {
+			return true
+		}
 	}
-	*full += each
-	return true
 }
 
 // peer is what limits count as one asker: an address, or for IPv6 its network, in

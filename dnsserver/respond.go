@@ -3,6 +3,7 @@ package dnsserver
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"runtime/debug"
 
 	"github.com/miekg/dns"
@@ -14,7 +15,9 @@ type responder struct {
 	handler Handler
 	log     *limitedLog
 	n       *counters
-	errors  *budget // nil: unlimited
+	errors  *budget // of replies to what is not admitted; nil: unlimited
+	rates   *rates
+	slips   uint
 	q       Query
 	c       composer
 }
@@ -46,6 +49,12 @@ func (r *responder) reply(ctx context.Context, msg, out []byte) (reply []byte, w
 	if err != nil {
 		out = r.c.fail(&r.q, failureOf(err), out)
 	}
+	if r.rates.exceeded(&r.q, out[start:], r.c.self) {
+		r.n.limited.Add(1)
+		if out = r.slip(out[:start]); len(out) == start {
+			return out, false
+		}
+	}
 	r.n.replied(out[start:])
 	return out, false
 }
@@ -71,7 +80,7 @@ func (r *responder) turnDown(err error) error {
 	switch {
 	case err == errNoQuestion && !known && len(q.EDNS.cookie) > clientCookieLen:
 		return errCookie // RFC 7873 §5.4
-	case known, r.errors == nil, r.errors.spend(q.From.Addr()):
+	case known, r.errors == nil, r.errors.spend(maphash.Comparable(budgetSeed, peer(q.From.Addr()))):
 		return err
 	case q.EDNS.cookie != nil:
 		return errCookie

@@ -33,6 +33,10 @@ type Options struct {
 	// Zero means GOMAXPROCS. Where the system cannot share one is used.
 	Sockets int
 
+	// ResponseRate is how many like replies a second a public network (a /24 of IPv4, a
+	// /56 of IPv6) gets over UDP, unless its askers show a valid cookie. Of what is
+	// beyond half is dropped, and half asks for TCP. Zero is no limit.
+	ResponseRate int
 	// MaxWaiting is how many queries may wait for an answer that others must give,
 	// over all transports. Zero means 1,000.
 	MaxWaiting int
@@ -74,6 +78,8 @@ type Server struct {
 	loops    []*udpLoop
 	conns    *conns
 	waiters  *waiters
+	errors   *budget
+	rates    *rates
 	counters []*counters // one for each UDP socket, and one for TCP
 	stopping atomic.Bool
 }
@@ -84,6 +90,7 @@ func Listen(o Options) (*Server, error) {
 	s := &Server{o: o.withDefaults()}
 	s.log = &limitedLog{log: s.o.Log}
 	s.self = &identity{cookies: newCookies(time.Now), nsid: s.o.NSID, idle: s.o.IdleTimeout}
+	s.errors, s.rates = newErrorBudget(sinceStart), newRates(s.o.ResponseRate, sinceStart)
 	s.conns = newConns(s)
 	s.waiters = s.newWaiters()
 	for _, a := range s.o.Addrs {
@@ -161,7 +168,7 @@ func (s *Server) Stats() Stats {
 // newResponder is for one goroutine. Errors limits what it says to those whom it
 // does not answer; nil does not.
 func (s *Server) newResponder(n *counters, errors *budget) responder {
-	return responder{handler: s.o.Handler, log: s.log, n: n, errors: errors, c: composer{self: s.self}}
+	return responder{handler: s.o.Handler, log: s.log, n: n, errors: errors, rates: s.rates, c: composer{self: s.self}}
 }
 
 // newCounters is called by Listen alone: afterwards the list of them is only read.

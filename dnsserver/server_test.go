@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -227,8 +228,9 @@ func TestServeReturnsWhenASocketIsGone(t *testing.T) {
 
 func TestErrorRepliesHaveABudget(t *testing.T) {
 	now := int64(0)
-	b := newBudget(func() int64 { return now })
-	a, near, far := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::ffff"), netip.MustParseAddr("192.0.2.1")
+	b := newErrorBudget(func() int64 { return now })
+	key := func(a string) uint64 { return maphash.Comparable(budgetSeed, peer(netip.MustParseAddr(a))) }
+	a, near, far := key("2001:db8::1"), key("2001:db8::ffff"), key("192.0.2.1")
 	for i := range errorBurst {
 		if !b.spend(a) {
 			t.Fatalf("reply %d of %d refused", i, errorBurst)
@@ -237,7 +239,7 @@ func TestErrorRepliesHaveABudget(t *testing.T) {
 	if b.spend(a) || b.spend(near) {
 		t.Error("more than the burst, or more from another address of the same network")
 	}
-	if bucketOf(far) != bucketOf(a) && !b.spend(far) {
+	if far%errorBuckets != a%errorBuckets && !b.spend(far) {
 		t.Error("another source was refused")
 	}
 	now += int64(10 * time.Second / errorRate)
@@ -256,21 +258,9 @@ func TestErrorRepliesHaveABudget(t *testing.T) {
 	}
 }
 
-// bucketOf is the bucket of an address.
-func bucketOf(a netip.Addr) (bucket int) {
-	b := newBudget(func() int64 { return 0 })
-	b.spend(a)
-	for i, full := range b.free {
-		if full > 0 {
-			bucket = i
-		}
-	}
-	return bucket
-}
-
 // Over UDP sources can be forged, so errors run out; over TCP they do not.
 func TestErrorsBeyondTheBudgetAreDropped(t *testing.T) {
-	r := responder{handler: localIs, log: &limitedLog{log: slog.New(slog.DiscardHandler)}, n: new(counters), errors: newBudget(func() int64 { return 0 })}
+	r := responder{handler: localIs, log: &limitedLog{log: slog.New(slog.DiscardHandler)}, n: new(counters), errors: newErrorBudget(func() int64 { return 0 })}
 	from := netip.MustParseAddrPort("192.0.2.1:5")
 	respond := func(msg []byte) []byte {
 		r.q = Query{From: from}

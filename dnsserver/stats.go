@@ -11,6 +11,7 @@ type Stats struct {
 	Dropped   uint64     // of these not answered: no queries, or too many that were malformed
 	Rcodes    [16]uint64 // replies by the rcode in their header, where BADVERS is 0
 	Truncated uint64     // replies with TC
+	Limited   uint64     // replies that were not sent, or cut short, because of Options.ResponseRate
 	Busy      uint64     // queries answered with SERVFAIL because too many were waiting
 	Panics    uint64     // in handlers; each was answered with SERVFAIL
 	Errors    uint64     // failed reads, writes and accepts
@@ -27,7 +28,7 @@ type counters struct {
 	dropped           atomic.Uint64
 	rcodes            [bitsRcode + 1]atomic.Uint64
 	truncated, panics atomic.Uint64
-	busy              atomic.Uint64
+	limited, busy     atomic.Uint64
 	errors            atomic.Uint64
 	refused, evicted  atomic.Uint64
 	_                 [64]byte
@@ -49,6 +50,7 @@ func (n *counters) addTo(s *Stats) {
 		s.Rcodes[i] += n.rcodes[i].Load()
 	}
 	s.Truncated += n.truncated.Load()
+	s.Limited += n.limited.Load()
 	s.Busy += n.busy.Load()
 	s.Panics += n.panics.Load()
 	s.Errors += n.errors.Load()

@@ -25,7 +25,7 @@ func (s *Server) newUDP(c *net.UDPConn, addr netip.AddrPort) *udpLoop {
 		conn:     c,
 		addr:     addr,
 		wildcard: addr.Addr().IsUnspecified(),
-		r:        s.newResponder(s.newCounters(), newBudget(sinceStart)),
+		r:        s.newResponder(s.newCounters(), s.errors),
 	}
 }
 

@@ -16,6 +16,9 @@ type Config struct {
 	DNS          []netip.AddrPort // sockets, each for UDP and TCP; port 0 takes a free one
 	Elsewhere    []zone.Name
 	NSID         string // "": not told
+	ResponseRate int    // like replies a second to one public network; 0: no limit
+	TCPConns     int
+	TCPConnsEach int // from one address
 	HTTP         netip.AddrPort
 	Docker       string       // dockerAuto, dockerOff or the URL of an engine
 	Advertise    []netip.Addr // at most one for each family
@@ -62,6 +65,15 @@ var settings = []setting[Config]{
 		name: "nsid", set: setNSID,
 		help: "tell whoever asks that this is the DNS server `NAME`: by NSID, and as id.server in class CH",
 	}, {
+		name: "response-rate", def: "0", set: setNumber(func(c *Config) *int { return &c.ResponseRate }, 0, 1_000_000),
+		help: "over UDP, send at most `N` like replies a second to a public network; 0 is no limit",
+	}, {
+		name: "tcp-connections", def: "150", set: setNumber(func(c *Config) *int { return &c.TCPConns }, 1, 100_000),
+		help: "hold at most `N` TCP connections for DNS",
+	}, {
+		name: "tcp-connections-per-address", def: "25", set: setNumber(func(c *Config) *int { return &c.TCPConnsEach }, 1, 100_000),
+		help: "hold at most `N` of these from one IPv4 address or IPv6 /64",
+	}, {
 		name: "http", def: "127.0.0.1:8054", set: setHTTP,
 		help: "serve the HTTP interface on `ADDR:PORT`; whoever reaches it can register services",
 	}, {
@@ -77,7 +89,7 @@ var settings = []setting[Config]{
 		name: "data-dir", set: setDataDir,
 		help: "keep registrations in `DIR`, so that they outlive a restart",
 	}, {
-		name: "max-instances", def: "1000000", set: setMaxInstances,
+		name: "max-instances", def: "1000000", set: setNumber(func(c *Config) *int { return &c.MaxInstances }, 1, 100_000_000),
 		help: "hold at most `N` instances of all sources together",
 	}, {
 		name: "log-level", def: "info", set: setLogLevel,

@@ -116,13 +116,15 @@ func setDataDir(c *Config, value string) error {
 	return nil
 }
 
-func setMaxInstances(c *Config, value string) error {
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 || n > 100_000_000 {
-		return errors.New("must be a number from 1 to 100000000")
+func setNumber(field func(*Config) *int, least, most int) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < least || n > most {
+			return fmt.Errorf("must be a number from %d to %d", least, most)
+		}
+		*field(c) = n
+		return nil
 	}
-	c.MaxInstances = n
-	return nil
 }
 
 func setLogLevel(c *Config, value string) error {

@@ -63,7 +63,11 @@ func (s *server) wire(inherited *sockets.Set) (err error) {
 	s.sources = sources.NewSupervisor(sources.Options{Zone: s.zone, Sources: entries, Logger: s.log})
 
 	answer := dnsserver.Authority(s.zone, s.sources.Ready, now, dnsserver.SpecialNames(cfg.Domains, cfg.Elsewhere, nil))
-	if s.dns, err = dnsserver.Listen(dnsserver.Options{Addrs: cfg.DNS, Handler: answer, NSID: cfg.NSID, Inherited: inherited, Log: s.log}); err != nil {
+	s.dns, err = dnsserver.Listen(dnsserver.Options{
+		Addrs: cfg.DNS, Inherited: inherited, Handler: answer, Log: s.log,
+		NSID: cfg.NSID, ResponseRate: cfg.ResponseRate, MaxConns: cfg.TCPConns, MaxConnsPerIP: cfg.TCPConnsEach,
+	})
+	if err != nil {
 		return fmt.Errorf("--dns: %w", err)
 	}
 	register := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status})

@@ -1,0 +1,75 @@
+package dnsserver
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"net/netip"
+
+	"github.com/miekg/dns"
+
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// rates limits how often a network gets the same reply over UDP, so that a server which
+// the Internet reaches is of little use against somebody whose address is forged. Real
+// askers lose nothing: every second reply beyond the limit tells them to come over TCP,
+// or brings a cookie. It is safe for concurrent use; nil limits nothing.
+type rates struct{ *budget }
+
+// rateBuckets are shared by networks whose keys fall together: few, of so many.
+const rateBuckets = 1 << 16
+
+func newRates(perSecond int, now func() int64) *rates {
+	if perSecond == 0 {
+		return nil
+	}
+	return &rates{newBudget(perSecond, perSecond, rateBuckets, now)}
+}
+
+// alike is what counts as the same reply to the same asker: answers by name and type,
+// denials and errors all together.
+type alike struct {
+	network netip.Prefix
+	rcode   uint16
+	typ     uint16
+	name    uint64
+}
+
+// exceeded takes one reply to q from the budget, and reports whether there was none
+// left. Sites look after their own addresses.
+func (r *rates) exceeded(q *Query, reply []byte, self *identity) bool {
+	from := q.From.Addr()
+	if r == nil || q.Transport != UDP || from.IsPrivate() || from.IsLoopback() || from.IsLinkLocalUnicast() {
+		return false
+	}
+	k := alike{network: network(from), rcode: binary.BigEndian.Uint16(reply[2:]) & bitsRcode}
+	if binary.BigEndian.Uint16(reply[6:]) > 0 {
+		var room [maxName]byte
+		name, _ := zone.Canonical(room[:0], q.Name)
+		k.typ, k.name = q.Type, maphash.Bytes(budgetSeed, name)
+	}
+	return !r.spend(maphash.Comparable(budgetSeed, k)) && !self.trusts(q)
+}
+
+// network is what is limited as one: a host forges any address of its own.
+func network(a netip.Addr) netip.Prefix {
+	bits := 56
+	if a.Is4() {
+		bits = 24
+	}
+	p, _ := a.WithZone("").Prefix(bits)
+	return p
+}
+
+// slip appends what is sent instead of every second reply that is one too many: no
+// longer than the query, but for a cookie.
+func (r *responder) slip(out []byte) []byte {
+	if r.slips++; r.slips%2 == 0 {
+		return out
+	}
+	if r.q.EDNS.cookie != nil {
+		return r.c.fail(&r.q, errCookie, out)
+	}
+	r.c.begin(&r.q, 0, out)
+	return r.c.reply.finish(dns.RcodeSuccess, bitTC)
+}
