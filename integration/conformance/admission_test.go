@@ -136,7 +136,7 @@ var admissionRows = []row{
 			web.svc.test. A +class=NONE => REFUSED
 			web.svc.test. A +class=ANY => REFUSED
 			web.svc.test. A +class=0 => REFUSED
-			web.svc.test. A +class=65535 +edns => REFUSED [edns0 1232]`,
+			web.svc.test. A +class=65535 +edns => REFUSED [edns0 1232 ede=21]`,
 	}, {
 		id: "A16", rule: "types OPT and NXNAME", rfc: "9824 §3.5; 6891",
 		exchanges: `
@@ -151,7 +151,7 @@ var admissionRows = []row{
 			web.svc.test. MAILA => NOTIMP
 			web.svc.test. MAILB => NOTIMP
 			web.svc.test. TSIG => NOTIMP
-			x.example. TKEY +edns => NOTIMP [edns0 1232]
+			x.example. TKEY +edns => NOTIMP [edns0 1232 ede=21]
 			web.svc.test. TYPE129 => NOTIMP
 			web.svc.test. TYPE254 => NOTIMP
 			svc.test. AXFR => REFUSED
