@@ -78,6 +78,9 @@ func (s *Snapshot) name(q *Question, a *Answer, domain int, rel string) (alias *
 	if p.members {
 		p.filter.collect(q, a)
 	}
+	if q.Type == TypePTR {
+		s.list(&p.listing, q, a)
+	}
 	if p.set != nil {
 		n := len(a.set())
 		s.collect(p.set, q, a, domain)
@@ -91,7 +94,7 @@ func (s *Snapshot) name(q *Question, a *Answer, domain int, rel string) (alias *
 
 // alias is the CNAME of a place at which nothing else is.
 func (p *place) alias() *fixed {
-	if p.set == nil || p.members {
+	if p.set == nil || p.members || p.listing.of != nothing {
 		return nil
 	}
 	return p.set.alias()
@@ -100,19 +103,19 @@ func (p *place) alias() *fixed {
 // synthesize finds the wildcard that stands for a name which does not exist: the one
 // right below its closest encloser, and no other (RFC 4592 §3.3.1).
 func (s *Snapshot) synthesize(a *Answer, rel string, p *place) {
-	if set, ok := s.wild.Get(p.closest(a, rel)); ok {
+	if set, ok := s.wild.Get(s.closest(a, rel, p)); ok {
 		p.presence, p.set = present, set
 	}
 }
 
 // closest is the nearest name above rel that exists.
-func (p *place) closest(a *Answer, rel string) string {
-	if p.svc == nil {
-		return p.encloser
-	}
+func (s *Snapshot) closest(a *Answer, rel string, p *place) string {
 	for at := cut(rel); len(at) > len(p.encloser); at = cut(at) {
-		var f filter
-		if p.svc.find(a, at, at[:len(at)-len(p.svc.name)], &f) != absent {
+		var above place
+		switch {
+		case p.svc == nil && s.browsing(a, at, &above) != absent:
+			return at
+		case p.svc != nil && p.svc.find(a, at, at[:len(at)-len(p.svc.name)], &above.filter) != absent:
 			return at
 		}
 	}

@@ -55,7 +55,7 @@ type Answer struct {
 	// Answer is the CNAME records that lead from the question's name to the last
 	// one, if any, and then that name's records of the type: one RRset, with one TTL.
 	Answer     []Record
-	Additional []Record // addresses of SRV targets
+	Additional []Record // addresses of SRV targets; SRV and TXT of what PTR points to
 	// Cut is set when there are more records than Question.Max allowed.
 	Cut bool
 	// Self is set when the question is about the name server itself (the target
@@ -72,7 +72,8 @@ type Answer struct {
 	least uint32                 // the smallest TTL that was added since
 	seen  map[recordKey]struct{} // records of a long answer, to tell repetitions
 	long  bool                   // seen is that of this answer
-	glue  *Answer                // for the targets of static records; made when it is first needed
+	text  []byte                 // names made for this answer
+	glue  *Answer                // to what is answered along; made when it is first needed
 }
 
 // set is the records at the end of the chain.
@@ -142,7 +143,7 @@ func (a *Answer) add(r Record) bool {
 	} else if a.repeats(&r) {
 		return true
 	}
-	if n >= a.max {
+	if len(a.Answer) >= a.max {
 		a.Cut = true
 		return false
 	}
@@ -181,6 +182,7 @@ func (a *Answer) addAdditional(r Record) {
 func (a *Answer) reset(q *Question) {
 	a.Code, a.Apex, a.Cut, a.Self = NotZone, "", false, false
 	a.Answer, a.Additional = a.Answer[:0], a.Additional[:0]
+	a.text = a.text[:0]
 	a.begin()
 	a.max = q.Max
 	if a.max <= 0 {

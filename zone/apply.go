@@ -27,6 +27,7 @@ type state struct {
 	addrs   hamt.Map[netip.Addr, list]  // canonical members by address, for PTR
 	seats   table                       // askers' networks, as attachments say
 	subnets table                       // networks by their prefixes
+	browse  browse
 }
 
 // writer is the state under construction. Zone.mu guards it.
@@ -249,6 +250,7 @@ func (w *writer) drop(key Key, o *owned) {
 	}
 	if old, ok := w.entries.Get(key); ok {
 		w.remove(old)
+		w.rebrowse(old, nil)
 		w.entries.Delete(w.edit, key)
 	}
 	if old, ok := w.statics.Get(key); ok {

@@ -71,7 +71,9 @@ func (f *filter) collect(q *Question, a *Answer) {
 	case TypeSRV:
 		f.services(q, a)
 	case TypeTXT:
-		if f.port.any() && f.ntags == 0 {
+		if f.whole {
+			f.descriptions(q, a)
+		} else if f.port.any() && f.ntags == 0 {
 			f.texts(q, a)
 		}
 	}

@@ -52,6 +52,7 @@ type place struct {
 	presence presence
 	filter   filter    // the instances that have the name
 	members  bool      // there are some
+	listing  listing   // what can be browsed there
 	set      *fixedSet // its static records, or nil
 	svc      *service  // the nearest service at or above it
 	encloser string    // the nearest name above it that has a node
@@ -91,6 +92,7 @@ func (s *Snapshot) find(a *Answer, rel string, p *place) {
 			return
 		}
 	}
+	p.presence = max(p.presence, s.browsing(a, rel, p))
 }
 
 // find finds which members rel is about; under is what stands in it before the
@@ -186,6 +188,7 @@ type filter struct {
 	one   *member // instead of list
 	group int     // 1 and up: only this target of one
 	port  portSet // the zero value is every port
+	whole bool    // TXT is there in any case, as for what is browsed
 
 	tags    [maxStack]string
 	ntags   int

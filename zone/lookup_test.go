@@ -199,7 +199,8 @@ func FuzzLookup(f *testing.F) {
 	web := up("web", "w", at("10.0.0.1", tcp(80)), at("2001:db8::1", tcp(81)))
 	web.Tags, web.Meta = []string{"v1", "v2"}, map[string]string{"a": "b"}
 	apply(f, z, put(web, up("a.web", "x", at("10.0.0.2", tcp(80)))))
-	for _, n := range []string{"web.svc.test.", "_http._tcp.web.svc.test.", "v1.v2.tag.web.svc.test.", "w-2.web.svc.test.", "1.0.0.10.in-addr.arpa.", "1.ip6.arpa."} {
+	for _, n := range []string{"web.svc.test.", "_http._tcp.web.svc.test.", "v1.v2.tag.web.svc.test.", "w-2.web.svc.test.", "1.0.0.10.in-addr.arpa.", "1.ip6.arpa.",
+		"b._dns-sd._udp.svc.test.", "_http._tcp.svc.test.", "_v1._sub._http._tcp.svc.test.", `w\@web._http._tcp.svc.test.`, "b._dns-sd._udp.1.0.0.10.in-addr.arpa."} {
 		f.Add(zonetest.Wire(f, n), zone.TypeA)
 	}
 	f.Fuzz(func(t *testing.T, name []byte, qtype uint16) {

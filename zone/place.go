@@ -25,6 +25,7 @@ func (w *writer) replace(old, e *entry) {
 			w.point(m, list.with)
 		}
 	}
+	w.rebrowse(old, e)
 }
 
 // remove takes an entry out of its services, but leaves it in entries.

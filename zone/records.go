@@ -57,10 +57,12 @@ func (s *Snapshot) Records() iter.Seq[Listed] {
 				add(f.owner, netID{}, f.under(d))
 			}
 		}
+		s.listBrowsing(d, func(l Listed) { all = append(all, l) })
 		for _, e := range s.entries.All() {
 			if e.mask == 0 {
 				continue
 			}
+			e.listTypes(d, add)
 			for i, m := range e.members {
 				m.list(e.names[i], d, add)
 			}

@@ -18,6 +18,7 @@ const (
 // Parts of addresses in our zones are never NXDOMAIN, so that a resolver which
 // minimises its questions (RFC 9156) walks through them.
 func (s *Snapshot) reverse(q *Question, a *Answer, name Name) {
+	name, under := cutEnumeration(name)
 	whole, digits := 4, 0
 	rel, ok := below(name, arpa4)
 	if !ok {
@@ -37,16 +38,24 @@ func (s *Snapshot) reverse(q *Question, a *Answer, name Name) {
 		l, _ = s.addrs.Get(ip)
 	}
 	a.Apex = s.local.apexOf(name)
+	exists := l.n > 0 || digits == whole && s.subnets.begins(ip)
 	switch {
-	case l.n > 0 && a.Apex == "":
+	case exists && a.Apex == "":
 		a.Apex = Name(strings.Clone(string(name)))
 	case a.Apex == "":
 		return
-	case l.n == 0 && (digits == whole || digits < 0) && len(name) > len(a.Apex):
+	case !exists && (under != "" || (digits == whole || digits < 0) && len(name) > len(a.Apex)):
 		a.Code = NXDomain
 		return
 	}
 	a.Code = NoData
+	if under != "" {
+		if under[1] != '_' && q.Type == TypePTR {
+			a.add(s.enumeration(s.domains[0]))
+			a.finish()
+		}
+		return
+	}
 	if name == a.Apex {
 		s.reverseApex(q, a)
 	}

@@ -38,6 +38,8 @@ func (s *Snapshot) shadow(f *fixed) error {
 	switch c := p.set.alias(); {
 	case p.members:
 		other = "instances"
+	case p.listing.of != nothing:
+		other = "what is browsed"
 	case c == f:
 		return nil
 	case c != nil:

@@ -106,6 +106,17 @@ func (t *table) longest(a netip.Addr) (claims, int) {
 	return claims{}, -1
 }
 
+// begins reports whether a prefix begins with the address.
+func (t *table) begins(a netip.Addr) bool {
+	for _, l := range t.lens {
+		p := netip.PrefixFrom(a, l.bits)
+		if _, ok := t.m.Get(p); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // set makes owner's claim on p name nets; with none it is withdrawn.
 func (t *table) set(ed *hamt.Edit, p netip.Prefix, owner claimKey, nets []netID) {
 	p = p.Masked()

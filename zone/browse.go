@@ -1,0 +1,134 @@
+package zone
+
+import (
+	"slices"
+
+	"github.com/rollcall-dns/rollcall/zone/hamt"
+)
+
+// browse is what browsing needs to know of all services (RFC 6763 §4.1). Each
+// instance is in it once, under the first of its service names. It says in which
+// services to look: the instances themselves are in the services' own sets, and a
+// change of an instance that leaves its types, tags and state alone changes nothing
+// here.
+type browse struct {
+	types  hamt.Map[string, kind]   // by "_type._proto", in wire form
+	protos [len(protoNames)]int     // how many types there are, by protocol
+	long   hamt.Map[string, string] // targets by the labels that do not hold them
+}
+
+// kind is what is known of one type, and of its subtypes by "_tag" (RFC 6763 §7.1).
+type kind struct {
+	group
+	subs hamt.Map[string, group]
+}
+
+// group counts instances.
+type group struct {
+	all int                   // up or not: while there is one the name exists
+	up  hamt.Map[string, int] // those that are up, by service
+}
+
+// maxSubtypes bounds the pairs of a tag and a type that one instance has a name
+// for. With more it is still found by its types.
+const maxSubtypes = 256
+
+// rebrowse replaces what an old entry counts for by a new one; either may be nil.
+func (w *writer) rebrowse(old, e *entry) {
+	if old != nil && e != nil && sameOffer(old, e) {
+		return
+	}
+	if old != nil {
+		w.offer(old, -1)
+	}
+	if e != nil {
+		w.offer(e, 1)
+	}
+}
+
+// sameOffer reports whether two entries are browsed under the same names.
+func sameOffer(a, b *entry) bool {
+	return a.members[0].targets[0] == b.members[0].targets[0] && (a.mask == 0) == (b.mask == 0) &&
+		slices.Equal(a.in.Tags, b.in.Tags) &&
+		slices.EqualFunc(a.in.Endpoints, b.in.Endpoints, func(x, y Endpoint) bool { return slices.Equal(x.Ports, y.Ports) })
+}
+
+// offer counts an entry in, or out by -1.
+func (w *writer) offer(e *entry, by int) {
+	types, subs := typesOf(&e.in), subtypesOf(&e.in)
+	if target := e.members[0].targets[0]; len(types) > 0 && len(target)-1 > maxLabel {
+		if l := string(appendInstance(nil, target)); by > 0 {
+			w.browse.long.Set(w.edit, l, target)
+		} else {
+			w.browse.long.Delete(w.edit, l)
+		}
+	}
+	for i, t := range types {
+		k, had := w.browse.types.Get(t)
+		k.count(w.edit, e, by)
+		for _, sub := range subtypes(subs, i) {
+			g, _ := k.subs.Get(sub)
+			if g.count(w.edit, e, by); g.all > 0 {
+				k.subs.Set(w.edit, sub, g)
+			} else {
+				k.subs.Delete(w.edit, sub)
+			}
+		}
+		p, _ := ParseProto(first(cut(t))[1:])
+		switch {
+		case k.all == 0:
+			w.browse.types.Delete(w.edit, t)
+			w.browse.protos[p]--
+			continue
+		case !had:
+			w.browse.protos[p]++
+		}
+		w.browse.types.Set(w.edit, t, k)
+	}
+}
+
+// subtypes are those of an instance's subtypes that its type number i has.
+func subtypes(subs []string, i int) []string {
+	return subs[:min(len(subs), max(0, maxSubtypes-i*len(subs)))]
+}
+
+func (g *group) count(ed *hamt.Edit, e *entry, by int) {
+	g.all += by
+	if e.mask == 0 {
+		return
+	}
+	n, _ := g.up.Get(e.names[0])
+	if n += by; n > 0 {
+		g.up.Set(ed, e.names[0], n)
+	} else {
+		g.up.Delete(ed, e.names[0])
+	}
+}
+
+// typesOf are the types of an instance, "_http._tcp" in wire form: the ports that
+// have a name, their own or that of IANA.
+func typesOf(in *Instance) []string {
+	var types []string
+	for i := range in.Endpoints {
+		for j := range in.Endpoints[i].Ports {
+			p := &in.Endpoints[i].Ports[j]
+			if name, _ := portLabels(p); name != "" {
+				types = append(types, label("_"+name)+label("_"+p.Proto.String()))
+			}
+		}
+	}
+	slices.Sort(types)
+	return slices.Compact(types)
+}
+
+// subtypesOf are the tags of an instance as subtypes, "_v1".
+func subtypesOf(in *Instance) []string {
+	var subs []string
+	for _, t := range in.Tags {
+		if l := tagLabel(t); l != "" && len(l) < maxLabel {
+			subs = append(subs, "_"+l)
+		}
+	}
+	slices.Sort(subs)
+	return slices.Compact(subs)
+}
