@@ -1,0 +1,130 @@
+//go:build conformance
+
+package clients
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What the resolvers are asked for.
+const (
+	host = "web.svc.internal"
+	port = "_http._tcp.web.svc.internal"
+)
+
+// compiled is a program of testdata, made by a C compiler.
+func compiled(compiler string) func(t *testing.T) look {
+	return func(t *testing.T) look {
+		out := filepath.Join(os.Getenv(dirVar), compiler)
+		build := exec.Command(compiler, "-Wall", "-Werror", "-D_GNU_SOURCE", "-o", out, "testdata/lookup.c")
+		if compiler == "musl-gcc" {
+			build.Args = append(build.Args, "-static")
+		}
+		if said, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", build, err, said)
+		}
+		return repeats(host, out)(t)
+	}
+}
+
+// repeats is a program that stays, as those do that keep what they have found. It
+// prints what it finds for each name that it reads, a line each, and then an empty one;
+// a line with an exclamation mark is a failure.
+func repeats(name string, command ...string) func(t *testing.T) look {
+	return func(t *testing.T) look {
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Stderr = os.Stderr
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			in.Close()
+			cmd.Wait()
+		})
+		lines := bufio.NewScanner(out)
+		see := func(ctx context.Context) ([]string, error) {
+			defer context.AfterFunc(ctx, func() { cmd.Process.Kill() })()
+			fmt.Fprintln(in, name)
+			return paragraph(lines)
+		}
+		return see
+	}
+}
+
+// paragraph reads the lines up to an empty one, each different one once.
+func paragraph(lines *bufio.Scanner) (found []string, err error) {
+	for lines.Scan() {
+		switch line := lines.Text(); {
+		case line == "":
+			return found, err
+		case strings.HasPrefix(line, "!"):
+			err = errors.New(line)
+		case !slices.Contains(found, line):
+			found = append(found, line)
+		}
+	}
+	return nil, io.ErrUnexpectedEOF
+}
+
+// goVersion is that of the tests, whose resolver is asked.
+func goVersion() []string { return []string{"echo", runtime.Version()} }
+
+// pure is Go's own resolver, not that of the C library.
+var pure = &net.Resolver{PreferGo: true}
+
+func goHost(*testing.T) look {
+	return func(ctx context.Context) ([]string, error) {
+		found, err := pure.LookupHost(ctx, host)
+		return found, unlessNotFound(err)
+	}
+}
+
+func goService(*testing.T) look {
+	return func(ctx context.Context) (found []string, err error) {
+		_, srvs, err := pure.LookupSRV(ctx, "http", "tcp", host)
+		if err != nil {
+			return nil, unlessNotFound(err)
+		}
+		for _, srv := range srvs {
+			addrs, err := pure.LookupHost(ctx, srv.Target)
+			if unlessNotFound(err) != nil {
+				return nil, err
+			}
+			for _, a := range addrs {
+				found = append(found, net.JoinHostPort(a, fmt.Sprint(srv.Port)))
+			}
+		}
+		return found, nil
+	}
+}
+
+func unlessNotFound(err error) error {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+		return nil
+	}
+	return err
+}
+
+func java(t *testing.T) look {
+	return repeats(host, "java", "-Djava.security.properties="+documented(t, "Java"), "testdata/Lookup.java")(t)
+}

@@ -1,0 +1,123 @@
+//go:build conformance
+
+package clients
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rollcall-dns/rollcall/integration/internal/rollcall"
+)
+
+// dirVar names the directory of what was built. It is set on the inside.
+const dirVar = "ROLLCALL_CLIENTS_DIR"
+
+// TestMain builds the programs, and runs the tests in namespaces of their own:
+// their port 53, their /etc/resolv.conf, and processes that end with them.
+func TestMain(m *testing.M) {
+	if os.Getenv(dirVar) != "" {
+		os.Exit(m.Run())
+	}
+	rc, err := runInside()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		rc = 1
+	}
+	os.Exit(rc)
+}
+
+func runInside() (rc int, err error) {
+	dir, err := os.MkdirTemp("", "rollcall-clients")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // programs drop to users of their own
+		return 0, err
+	}
+	if err := rollcall.Build(dir); err != nil {
+		return 0, err
+	}
+	inside := exec.Command("unshare", append([]string{"--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child",
+		"sh", "testdata/machine.sh", dir}, os.Args...)...)
+	// Debian's programs come first: others of the same name are not what is tested.
+	inside.Env = append(os.Environ(), dirVar+"="+dir, "PATH=/usr/sbin:/usr/bin:/sbin:/bin:"+os.Getenv("PATH"))
+	inside.Stdout, inside.Stderr = os.Stdout, os.Stderr
+	if err := inside.Run(); inside.ProcessState == nil {
+		return 0, fmt.Errorf("run the tests on a machine of their own: %w", err)
+	}
+	return inside.ProcessState.ExitCode(), nil
+}
+
+// Where rollcall answers: at its own port for programs that can be told one, at port
+// 53 for those that cannot, and at an address that containers reach.
+const (
+	atPort  = "127.0.0.1:8053"
+	at53    = "127.0.0.1:53"
+	outside = "10.7.0.53:53"
+)
+
+// ttl is that of the instances.
+const ttl = "2s"
+
+// A registry is a running rollcall, and what is registered with it.
+type registry struct{ server *rollcall.Server }
+
+func startRegistry(t *testing.T) *registry {
+	t.Helper()
+	s, err := rollcall.Start(exec.Command(filepath.Join(os.Getenv(dirVar), "rollcall"), "serve",
+		"--docker", "off", "--dns", atPort, "--dns", at53, "--dns", outside))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := s.Stop(syscall.SIGTERM); err != nil || t.Failed() {
+			t.Errorf("rollcall ended: %v; its log:\n%s", err, s.Log())
+		}
+	})
+	if err := s.WaitReady(); err != nil {
+		t.Fatal(err)
+	}
+	return &registry{s}
+}
+
+// service is the one that every client looks for.
+const service = "web"
+
+// put registers an instance of the service: its ID and its addresses.
+func (r *registry) put(t *testing.T, id, state string, addrs ...string) {
+	t.Helper()
+	body := fmt.Sprintf(`{"addresses":["%s"],"ports":[{"name":"http","number":8080}],"ttl":%q,"lease":"1h","state":%q}`,
+		strings.Join(addrs, `","`), ttl, state)
+	r.request(t, http.MethodPut, id, body)
+}
+
+func (r *registry) drop(t *testing.T, id string) {
+	t.Helper()
+	r.request(t, http.MethodDelete, id, "")
+}
+
+func (r *registry) request(t *testing.T, method, id, body string) {
+	t.Helper()
+	req, err := http.NewRequest(method, fmt.Sprintf("http://%s/v1/services/%s/instances/%s", r.server.HTTP, service, id), bytes.NewBufferString(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		problem, _ := io.ReadAll(resp.Body)
+		t.Fatalf("%s %s: %s", method, id, problem)
+	}
+}

@@ -1,0 +1,25 @@
+//go:build conformance
+
+package clients
+
+import (
+	"regexp"
+	"time"
+)
+
+// versionNumber finds it in what a program prints.
+var versionNumber = regexp.MustCompile(`\d+(\.\d+)+`)
+
+// clients are those that docs/clients.md names.
+var clients = []client{
+	{name: "dig", version: []string{"dig", "-v"}, start: prints("dig", "+noall", "+comments", "+answer", host, "A", host, "AAAA")},
+	{name: "kdig", version: []string{"kdig", "-V"}, start: prints("kdig", "+noall", "+header", "+answer", host, "A", host, "AAAA")},
+	{name: "delv", version: []string{"delv", "-v"}, start: prints("delv", "-i", host, "A")},
+	{name: "glibc getaddrinfo", version: []string{"ldd", "--version"}, start: compiled("gcc")},
+	{name: "musl getaddrinfo", version: []string{"dpkg-query", "-Wf${Version}", "musl"}, start: compiled("musl-gcc")},
+	{name: "Go LookupHost", version: goVersion(), start: goHost},
+	{name: "Go LookupSRV", version: goVersion(), ports: true, start: goService},
+	{name: "Python getaddrinfo", version: []string{"python3", "--version"}, start: repeats(host, "python3", "testdata/lookup.py")},
+	{name: "Node.js dns.lookup", version: []string{"node", "--version"}, start: repeats(host, "node", "testdata/lookup.js")},
+	{name: "Java InetAddress", version: []string{"java", "-version"}, holds: 5 * time.Second, start: java},
+}
