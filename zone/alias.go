@@ -82,12 +82,9 @@ func (s *Snapshot) name(q *Question, a *Answer, domain int, rel string) (alias *
 		s.list(&p.listing, q, a)
 	}
 	if p.set != nil {
-		n := len(a.set())
 		s.collect(p.set, q, a, domain)
-		if n > 0 {
-			rotate(a.set(), q.Seed)
-		}
 	}
+	s.glueKept(q, a, domain, &p.filter)
 	a.finish()
 	return nil
 }
@@ -133,7 +130,7 @@ func (s *Snapshot) collect(set *fixedSet, q *Question, a *Answer, domain int) {
 		if !a.add(r) {
 			return
 		}
-		if q.Type == TypeSRV {
+		if q.Type == TypeSRV && a.limit == 0 {
 			s.glue(q, a, domain, &r)
 		}
 	}
@@ -164,13 +161,4 @@ func (s *Snapshot) glue(q *Question, a *Answer, domain int, srv *Record) {
 			a.Additional = append(a.Additional, r)
 		}
 	}
-}
-
-// rotate moves a part of the records, as seed says, from the front to the back: each
-// of them comes first equally often, static or not.
-func rotate(rs []Record, seed uint32) {
-	n := int(uint64(seed) * uint64(len(rs)) >> 32)
-	slices.Reverse(rs[:n])
-	slices.Reverse(rs[n:])
-	slices.Reverse(rs)
 }

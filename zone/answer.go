@@ -1,7 +1,5 @@
 package zone
 
-import "math"
-
 // The record types that a zone has (RFC 1035 §3.2.2, 2782, 3596).
 const (
 	TypeA     uint16 = 1
@@ -41,7 +39,7 @@ type Question struct {
 	Type uint16
 	View View
 	Now  int64  // monotonic nanoseconds, of the clock behind the leases
-	Seed uint32 // rotates the answer: give a random one each time
+	Seed uint32 // chooses the order, and what a limited answer has: give a random one each time
 	Max  int    // answers are cut after this many records; 0 means 4,096, as many as a message can hold
 }
 
@@ -68,8 +66,10 @@ type Answer struct {
 	name  [maxName]byte
 	key   [1 + maxLabel + 1 + len(TagLabel)]byte
 	max   int
+	limit int // of the records of a set; 0: none
+	seed  uint32
+	ranks []rank                 // of the records of the set, if there is a limit
 	chain int                    // CNAME records at the beginning of Answer
-	least uint32                 // the smallest TTL that was added since
 	seen  map[recordKey]struct{} // records of a long answer, to tell repetitions
 	long  bool                   // seen is that of this answer
 	text  []byte                 // names made for this answer
@@ -130,10 +130,16 @@ const fewRecords = 16
 
 // add appends a record to the answer, unless it is there (RFC 2181 §5). It
 // reports false when there is no room for more.
-func (a *Answer) add(r Record) bool {
+func (a *Answer) add(r Record) bool { return a.addFor(r, nil, 0) }
+
+// addFor is add for an SRV record that points to a group of m.
+func (a *Answer) addFor(r Record, m *member, group uint8) bool {
+	if a.limit > 0 {
+		a.keep(r, m, group)
+		return true
+	}
 	set := a.set()
 	n := len(set)
-	a.least = min(a.least, r.TTL)
 	if n < fewRecords {
 		for i := range set {
 			if set[i].key() == r.key() {
@@ -184,6 +190,7 @@ func (a *Answer) reset(q *Question) {
 	a.Answer, a.Additional = a.Answer[:0], a.Additional[:0]
 	a.text = a.text[:0]
 	a.begin()
+	a.limit, a.seed = 0, q.Seed
 	a.max = q.Max
 	if a.max <= 0 {
 		a.max = maxRecords
@@ -194,16 +201,27 @@ func (a *Answer) reset(q *Question) {
 const maxRecords = 4096
 
 // begin begins a set, behind the records that are there.
-func (a *Answer) begin() { a.chain, a.least, a.long = len(a.Answer), math.MaxUint32, false }
+func (a *Answer) begin() {
+	a.chain, a.ranks, a.long = len(a.Answer), a.ranks[:0], false
+}
 
-// finish gives the records that were added one TTL, the smallest (RFC 2181 §5.2).
-// Without any the code stays.
+// finish gives the records that were added their order and one TTL, the smallest
+// (RFC 2181 §5.2). Without any the code stays.
 func (a *Answer) finish() {
 	set := a.set()
+	if len(set) == 0 {
+		return
+	}
+	a.Code = Success
+	if len(set) > a.max {
+		set, a.Answer, a.Cut = set[:a.max], a.Answer[:a.chain+a.max], true
+	}
+	least := set[0].TTL
 	for i := range set {
-		set[i].TTL = a.least
+		least = min(least, set[i].TTL)
 	}
-	if len(set) > 0 {
-		a.Code = Success
+	for i := range set {
+		set[i].TTL = least
 	}
+	a.rotate()
 }

@@ -15,6 +15,7 @@ const (
 	defaultTTL          = 5 * time.Second
 	maxNegativeTTL      = 5 * time.Second
 	defaultMaxInstances = 1_000_000
+	maxLimit            = 1000 // of Options.AnswerLimit
 )
 
 // state is what a snapshot holds and the writer changes.
@@ -40,6 +41,7 @@ type writer struct {
 	local   *localZones
 	ttl     uint32
 	negTTL  uint32
+	limit   int
 	max     int
 	owned   map[string]*owned // by source
 }
@@ -80,6 +82,9 @@ func New(o Options) (*Zone, error) {
 	if o.NegativeTTL < 0 || o.NegativeTTL > maxNegativeTTL {
 		errs = append(errs, fmt.Errorf("zone: negative TTL %s must be 0 to %s", o.NegativeTTL, maxNegativeTTL))
 	}
+	if o.AnswerLimit < 0 || o.AnswerLimit > maxLimit {
+		errs = append(errs, fmt.Errorf("zone: answer limit of %d records must be 0 to %d", o.AnswerLimit, maxLimit))
+	}
 	if o.MaxInstances < 0 {
 		errs = append(errs, fmt.Errorf("zone: limit of %d instances must not be negative", o.MaxInstances))
 	}
@@ -92,6 +97,7 @@ func New(o Options) (*Zone, error) {
 		local:   newLocalZones(o.Elsewhere),
 		ttl:     uint32(or(o.TTL, defaultTTL).Seconds()),
 		negTTL:  uint32(or(o.NegativeTTL, maxNegativeTTL).Seconds()),
+		limit:   o.AnswerLimit,
 		max:     or(o.MaxInstances, defaultMaxInstances),
 		owned:   map[string]*owned{},
 	}

@@ -132,4 +132,17 @@ func BenchmarkLargeService(b *testing.B) {
 			}
 		})
 	}
+	z = limited(b, 8)
+	bigService(b, z, "web", 100_000)
+	for _, typ := range []uint16{zone.TypeA, zone.TypeSRV} {
+		b.Run(fmt.Sprintf("lookup %d limited to 8", typ), func(b *testing.B) {
+			var a zone.Answer
+			q := zone.Question{Name: zonetest.Wire(b, "web.svc.test."), Type: typ}
+			b.ReportAllocs()
+			for b.Loop() {
+				q.Seed = rand.Uint32()
+				z.Snapshot().Lookup(&q, &a)
+			}
+		})
+	}
 }

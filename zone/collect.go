@@ -36,15 +36,16 @@ func (f *filter) scope(q *Question, a *Answer) scope {
 	return all
 }
 
-// mask is what a member must have to be in scope.
-func (s scope) mask(v *View) uint64 {
-	switch s {
+// mask is what a member must have to be in scope, with an address of the type that
+// is asked.
+func (s scope) mask(q *Question) uint64 {
+	switch family := maskFamily(q.Type); s {
 	case local:
-		return v.mask | maskUnbound
+		return (q.View.mask | maskUnbound) & family
 	case anywhere:
-		return maskAnywhere
+		return maskAnywhere & family
 	case all:
-		return maskAll
+		return family
 	}
 	return 0
 }
@@ -63,6 +64,7 @@ func (s scope) holds(v *View, m *member, i int) bool {
 
 // collect adds the records of q.Type to the answer.
 func (f *filter) collect(q *Question, a *Answer) {
+	f.throw(q)
 	switch q.Type {
 	case TypeA, TypeAAAA:
 		if f.port.any() {
@@ -81,21 +83,24 @@ func (f *filter) collect(q *Question, a *Answer) {
 
 func (f *filter) addresses(q *Question, a *Answer) {
 	s := f.scope(q, a)
-	f.each(q, a, s.mask(&q.View)&maskFamily(q.Type), func(m *member) bool {
+	take := func(m *member) bool {
 		for i := range m.e.spots {
-			if !s.holds(&q.View, m, i) || !f.wants(m, i) {
+			if !s.holds(&q.View, m, i) || !f.gives(q.Type, m, i) {
 				continue
 			}
-			r, ok := address(m, i)
-			if ok && r.Type == q.Type {
-				r.TTL = m.ttlAt(q.Now)
-				if !a.add(r) {
-					return false
-				}
+			r, _ := address(m, i)
+			r.TTL = m.ttlAt(q.Now)
+			if !a.add(r) {
+				return false
 			}
 		}
 		return true
-	})
+	}
+	f.draw(q, a, s, take)
+	if a.limit == 0 || len(a.Answer) < a.limit {
+		f.begin(q, s)
+		f.each(q, a, s.mask(q), take)
+	}
 }
 
 // address is the A or AAAA record of endpoint i; it has no owner or TTL yet.
@@ -117,28 +122,36 @@ func address(m *member, i int) (r Record, ok bool) {
 // choice of endpoints (RFC 2782).
 func (f *filter) services(q *Question, a *Answer) {
 	s := f.scope(q, a)
-	f.each(q, a, s.mask(&q.View)&maskFamily(q.Type), func(m *member) bool {
-		ttl := m.ttlAt(q.Now)
+	f.chosen = s
+	f.begin(q, s)
+	f.each(q, a, s.mask(q), func(m *member) bool {
 		var done uint64 // groups with an SRV record in the answer
 		for i := range m.e.spots {
-			if !s.holds(&q.View, m, i) {
+			g := m.e.spots[i].group
+			if done&(1<<g) != 0 || !s.holds(&q.View, m, i) || !f.gives(q.Type, m, i) {
 				continue
 			}
-			g := m.e.spots[i].group
-			if done&(1<<g) == 0 && f.wants(m, i) {
-				if !f.srv(a, m, i, ttl) {
-					return false
-				}
-				done |= 1 << g
+			if !f.srv(a, m, i, m.ttlAt(q.Now)) {
+				return false
 			}
-			if done&(1<<g) != 0 && len(a.Additional) < a.max {
-				r, _ := address(m, i)
-				r.owner, r.TTL = m.targets[g], ttl
-				a.addAdditional(r)
+			done |= 1 << g
+			if a.limit == 0 {
+				f.glue(q, a, m, g)
 			}
 		}
 		return true
 	})
+}
+
+// glue adds the addresses of a target.
+func (f *filter) glue(q *Question, a *Answer, m *member, group uint8) {
+	for i := range m.e.spots {
+		if m.e.spots[i].group == group && f.chosen.holds(&q.View, m, i) && len(a.Additional) < a.max {
+			r, _ := address(m, i)
+			r.owner, r.TTL = m.targets[group], m.ttlAt(q.Now)
+			a.addAdditional(r)
+		}
+	}
 }
 
 // srv adds a record for each wanted port of the group that endpoint i belongs to.
@@ -148,9 +161,10 @@ func (f *filter) srv(a *Answer, m *member, i int, ttl uint32) bool {
 		if !f.port.has(&ports[j]) {
 			continue
 		}
-		r := Record{Type: TypeSRV, TTL: ttl, size: 6, body: m.targets[m.e.spots[i].group], tail: a.Apex}
+		g := m.e.spots[i].group
+		r := Record{Type: TypeSRV, TTL: ttl, size: 6, body: m.targets[g], tail: a.Apex}
 		srvHead(&r.head, &m.e.in, &ports[j])
-		if !a.add(r) {
+		if !a.addFor(r, m, g) {
 			return false
 		}
 	}

@@ -119,26 +119,26 @@ func (l *list) all() iter.Seq[*member] {
 	}
 }
 
+// position is where a member stands in a list.
+type position struct{ chunk, i int }
+
+func (l *list) at(p position) *member { return l.chunks[p.chunk].m[p.i] }
+
 // from is every member of the chunks that mask may let see, once round from the
-// member at start.
-func (l *list) from(start int, mask uint64, yield func(*member) bool) {
+// one at start.
+func (l *list) from(start position, mask uint64, yield func(*member) bool) {
 	if l.n == 0 {
 		return
 	}
-	ci := 0
-	for start >= len(l.chunks[ci].m) {
-		start -= len(l.chunks[ci].m)
-		ci++
-	}
-	if !l.chunks[ci].each(start, maxChunk+1, mask, yield) {
+	if !l.chunks[start.chunk].each(start.i, maxChunk+1, mask, yield) {
 		return
 	}
 	for i := 1; i < len(l.chunks); i++ {
-		if !l.chunks[(ci+i)%len(l.chunks)].each(0, maxChunk+1, mask, yield) {
+		if !l.chunks[(start.chunk+i)%len(l.chunks)].each(0, maxChunk+1, mask, yield) {
 			return
 		}
 	}
-	l.chunks[ci].each(0, start, mask, yield)
+	l.chunks[start.chunk].each(0, start.i, mask, yield)
 }
 
 func (c *chunk) each(from, to int, mask uint64, yield func(*member) bool) bool {

@@ -12,9 +12,12 @@ import (
 // Lookup answers q into a. It allocates nothing once a has grown to the size of
 // the answers. A name that is not in uncompressed wire form is NotZone.
 //
+// Each record that can be answered is the first of 1/N of the answers, whether all
+// fit or not. SRV priorities and weights stay as they are.
+//
 // The code is exact. So are the records, unless more than 8,192 members of one
-// service can be answered: of these as many are looked at, from the one that the
-// seed says, and if that is less than Max records it is a part of the RRset.
+// service can be answered: of these as many are looked at, from any one, and if that
+// is less than Max records it is a part of the RRset.
 //
 // What costs most is to find that there is nothing: a member is looked at, for
 // some 10 ns, when it has an endpoint of the family on one of the asker's networks,
@@ -22,6 +25,9 @@ import (
 // network, its lease has ended, or it lacks another of the tags.
 func (s *Snapshot) Lookup(q *Question, a *Answer) {
 	a.reset(q)
+	if limits(q.Type) {
+		a.limit = s.limit
+	}
 	wire, ok := Canonical(a.name[:0], q.Name)
 	if !ok {
 		return
@@ -193,6 +199,11 @@ type filter struct {
 	tags    [maxStack]string
 	ntags   int
 	tagBits uint64 // of all of them
+
+	roll dice
+	from position // where to begin in list
+
+	chosen scope // of SRV records
 }
 
 // any reports whether a member of the list, up or not, carries all the tags.
@@ -228,25 +239,39 @@ func tagBits(tag string) uint64 {
 const maxVisits = 2 * maxRecords
 
 // each gives the members that may be seen through mask and can be answered now,
-// once round from where the seed says. It ends early when the answer has records
+// once round from where the filter begins. It ends early when the answer has records
 // and many more members add none, as when they all share one address.
 func (f *filter) each(q *Question, a *Answer, mask uint64, yield func(*member) bool) {
 	if f.one != nil {
-		if m := f.one; m.e.mask&mask != 0 && !m.e.in.Lease.ended(q.Now) {
+		if m := f.one; m.e.mask&mask != 0 && f.now(q, m) {
 			yield(m)
 		}
 		return
 	}
 	visits := 0
-	f.list.from(int(q.Seed%uint32(max(f.list.n, 1))), mask, func(m *member) bool {
+	f.list.from(f.from, mask, func(m *member) bool {
 		if visits++; visits > maxVisits && len(a.set()) > 0 {
 			return false
 		}
-		if m.e.in.Lease.ended(q.Now) || f.ntags > 1 && !f.carries(m) {
-			return true
-		}
-		return yield(m)
+		return !f.now(q, m) || yield(m)
 	})
+}
+
+// now reports whether a member carries the tags, and its lease has not ended.
+func (f *filter) now(q *Question, m *member) bool {
+	return !m.e.in.Lease.ended(q.Now) && (f.ntags <= 1 || f.carries(m))
+}
+
+// gives reports whether endpoint i of a member makes a record of a type.
+func (f *filter) gives(qtype uint16, m *member, i int) bool {
+	if !f.wants(m, i) {
+		return false
+	}
+	ep := &m.e.in.Endpoints[i]
+	if qtype == TypeSRV {
+		return len(ep.Ports) > 0
+	}
+	return maskOf(ep.Addr) == maskFamily(qtype)
 }
 
 // wants reports whether the filter is about endpoint i of a member.

@@ -77,6 +77,7 @@ func (s *Snapshot) reverseApex(q *Question, a *Answer) {
 // pointers collects the targets that have the address.
 func (s *Snapshot) pointers(q *Question, a *Answer, ip netip.Addr, l *list) {
 	f := filter{list: *l}
+	f.throw(q)
 	f.each(q, a, maskUp, func(m *member) bool {
 		for i := range m.e.in.Endpoints {
 			if m.e.in.Endpoints[i].Addr != ip {

@@ -13,12 +13,13 @@ type Snapshot struct {
 	local   *localZones
 	soa     []string // rdata, one for each domain
 	negTTL  uint32
+	limit   int // of records in an answer; 0: none
 }
 
 // snapshot publishes the writer's state. Later batches have another edit, so they
 // copy what they change.
 func (w *writer) snapshot() *Snapshot {
-	s := &Snapshot{state: w.state, domains: w.domains, local: w.local, negTTL: w.negTTL, soa: make([]string, len(w.domains))}
+	s := &Snapshot{state: w.state, domains: w.domains, local: w.local, negTTL: w.negTTL, limit: w.limit, soa: make([]string, len(w.domains))}
 	for i, d := range w.domains {
 		s.soa[i] = soaRdata(d, w.serial, w.negTTL)
 	}

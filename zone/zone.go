@@ -21,6 +21,11 @@ type Options struct {
 	// NegativeTTL is the SOA minimum, for how long "no such name" is remembered.
 	// Zero means 5 s, which is also the most.
 	NegativeTTL time.Duration
+	// AnswerLimit is how many A, AAAA or SRV records are answered at most: of a
+	// larger set a random part as if that were all. SRV records of a higher priority
+	// (a larger number) take part only where those of the lower ones are fewer. Zero
+	// means all, which a client may have to ask for over TCP.
+	AnswerLimit int
 	// MaxInstances bounds the instances and static records of all sources together.
 	// Zero means 1,000,000.
 	MaxInstances int

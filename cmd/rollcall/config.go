@@ -24,6 +24,7 @@ type Config struct {
 	Advertise    []netip.Addr // at most one for each family
 	TTL          time.Duration
 	DataDir      string // "": registrations end with the process
+	AnswerLimit  int    // 0: none
 	MaxInstances int
 	LogLevel     slog.Level
 	LogFormat    string // "text" or "json"
@@ -88,6 +89,9 @@ var settings = []setting[Config]{
 	}, {
 		name: "data-dir", set: setDataDir,
 		help: "keep registrations in `DIR`, so that they outlive a restart",
+	}, {
+		name: "answer-limit", def: "0", set: setNumber(func(c *Config) *int { return &c.AnswerLimit }, 0, 1000),
+		help: "answer with at most `N` A, AAAA or SRV records, of more with a random part; 0 is all",
 	}, {
 		name: "max-instances", def: "1000000", set: setNumber(func(c *Config) *int { return &c.MaxInstances }, 1, 100_000_000),
 		help: "hold at most `N` instances of all sources together",

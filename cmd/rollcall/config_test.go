@@ -146,6 +146,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"ttl", "1500ms", "must be a duration in whole seconds"},
 		{"ttl", "0s", "from 1s to 24h"},
 		{"ttl", "25h", "from 1s to 24h"},
+		{"answer-limit", "1001", "must be a number from 0 to 1000"},
 		{"max-instances", "0", "must be a number from 1 to 100000000"},
 		{"response-rate", "-1", "must be a number from 0"},
 		{"tcp-connections", "0", "must be a number from 1"},

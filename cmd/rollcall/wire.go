@@ -50,6 +50,7 @@ func (s *server) wire(inherited *sockets.Set) (err error) {
 		Domains:      cfg.Domains,
 		Elsewhere:    cfg.Elsewhere,
 		TTL:          cfg.TTL,
+		AnswerLimit:  cfg.AnswerLimit,
 		MaxInstances: cfg.MaxInstances,
 		Serial:       uint32(time.Now().Unix()), // grows over restarts, RFC 1982
 	})

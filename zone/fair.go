@@ -1,0 +1,90 @@
+package zone
+
+import (
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+)
+
+// dice gives the choices of one lookup: the same ones for the same seed.
+type dice struct{ rand.PCG }
+
+// below is a number from 0 to n-1, each as likely as the others; n is at least 1.
+func (d *dice) below(n int) int {
+	hi, _ := bits.Mul64(d.Uint64(), uint64(n))
+	return int(hi)
+}
+
+// pick gives the place of any member of a list that is not empty, each as likely as
+// the others. Chunks differ in size, so that a place without a member is thrown again.
+func (l *list) pick(d *dice) position {
+	if len(l.chunks) == 1 {
+		return position{0, d.below(l.n)}
+	}
+	for {
+		p := position{d.below(len(l.chunks)), d.below(maxChunk)}
+		if p.i < len(l.chunks[p.chunk].m) {
+			return p
+		}
+	}
+}
+
+// maxThrows bounds how often a member is looked for with which to begin.
+const maxThrows = 64
+
+// throw begins at any member.
+func (f *filter) throw(q *Question) {
+	f.roll.Seed(uint64(q.Seed), 1)
+	if f.list.n > 0 {
+		f.from = f.list.pick(&f.roll)
+	}
+}
+
+// begin chooses a member that can be answered. Beginning at any other would give the
+// share of those that cannot to the one behind them, when the answer is cut.
+func (f *filter) begin(q *Question, s scope) {
+	if f.one != nil || f.list.n == 0 {
+		return
+	}
+	for range maxThrows {
+		if f.answers(q, s, f.list.at(f.from)) {
+			return
+		}
+		f.from = f.list.pick(&f.roll)
+	}
+}
+
+// answers reports whether a member has a record of the question's type.
+func (f *filter) answers(q *Question, s scope, m *member) bool {
+	if m.e.mask&s.mask(q) == 0 || !f.now(q, m) {
+		return false
+	}
+	for i := range m.e.spots {
+		if s.holds(&q.View, m, i) && f.gives(q.Type, m, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// rotate turns the answer, so that each record is first equally often, and puts the
+// addresses of the first target first, because they are the last to be left out.
+func (a *Answer) rotate() {
+	set := a.set()
+	if len(set) > 1 && a.limit == 0 {
+		var d dice
+		d.Seed(uint64(a.seed), 2)
+		turn(set, d.below(len(set)))
+	}
+	if len(a.Additional) > 1 {
+		target := set[0].body
+		turn(a.Additional, max(0, slices.IndexFunc(a.Additional, func(r Record) bool { return r.owner == target })))
+	}
+}
+
+// turn makes element n the first.
+func turn(rs []Record, n int) {
+	slices.Reverse(rs[:n])
+	slices.Reverse(rs[n:])
+	slices.Reverse(rs)
+}
