@@ -79,10 +79,19 @@ func (cs *conns) evict() {
 	cs.evictLocked()
 }
 
+// evictAmong is how many connections are looked at to find the oldest: all of them by
+// default, and otherwise as many that the map happens to give, so that a flood of
+// connections costs little each.
+const evictAmong = 1000
+
 func (cs *conns) evictLocked() bool {
 	var oldest *conn
 	var since int64
+	seen := 0
 	for c := range cs.open {
+		if seen++; seen > evictAmong {
+			break
+		}
 		if t := c.idle.Load(); c.busy.Load() == 0 && (oldest == nil || t < since) {
 			oldest, since = c, t
 		}
