@@ -44,6 +44,7 @@ type writer struct {
 	limit   int
 	max     int
 	owned   map[string]*owned // by source
+	judged  map[Key]*judged   // instances with checks
 }
 
 // owned is what the zone knows of one source.
@@ -100,6 +101,7 @@ func New(o Options) (*Zone, error) {
 		limit:   o.AnswerLimit,
 		max:     or(o.MaxInstances, defaultMaxInstances),
 		owned:   map[string]*owned{},
+		judged:  map[Key]*judged{},
 	}
 	z.w.serial = o.Serial
 	z.cur.Store(z.w.snapshot())
@@ -175,6 +177,9 @@ func (z *Zone) Apply(c Change) Result {
 	for i := range c.Static {
 		put(c.Static[i].ID, func() error { return w.putStatic(c.Source, o, &c.Static[i]) })
 	}
+	for i := range c.Verdicts {
+		w.setVerdict(&c.Verdicts[i])
+	}
 	if w.changed {
 		w.serial++
 		z.cur.Store(w.snapshot())
@@ -222,11 +227,12 @@ func (w *writer) put(source string, o *owned, in *Instance) error {
 		return err
 	}
 	old, known := w.entries.Get(key)
-	if known && old.in.Equal(&next) {
-		return nil
-	}
 	if !known {
 		w.drop(key, o) // a static record of this ID
+	}
+	w.judge(key, &next)
+	if known && old.in.Equal(&next) {
+		return nil
 	}
 	o.ids[in.ID] = struct{}{}
 	w.replace(old, w.compile(key, next))
@@ -263,6 +269,7 @@ func (w *writer) drop(key Key, o *owned) {
 		w.removeStatic(old)
 	}
 	delete(o.ids, key.ID)
+	delete(w.judged, key)
 	w.changed = true
 }
 

@@ -20,7 +20,8 @@ const (
 	SyncEnd
 )
 
-// Change is what a source reports. It touches only what the same source owns.
+// Change is what a source reports. But for Verdicts it touches only what the same
+// source owns.
 type Change struct {
 	Source string // stamped by the supervisor, not by the source
 	Run    uint64 // stamped likewise: a new run forgets the pages of a sync that an earlier one left unfinished
@@ -30,6 +31,9 @@ type Change struct {
 	// Static adds or replaces static records. They share the IDs of instances.
 	Static []Static
 	Drop   []string // IDs; an unknown one changes nothing, one that is also put is dropped
+
+	// Verdicts may be about the instances of any source.
+	Verdicts []Verdict
 
 	Networks []Network    // all networks that the source knows; nil: as before
 	Attach   []Attachment // adds or replaces

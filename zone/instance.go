@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -24,6 +25,11 @@ type Instance struct {
 	State     State             // only Up is answered
 	Reason    string            // why it is not up, in words for an operator
 	Lease     *Lease            // nil: lives until its source removes it
+	Checks    []Check           // all must pass for it to be up; carried here, run elsewhere
+	// Revision is stamped by who runs the checks. It stays the same while endpoints
+	// and checks do, so that a Verdict about what was there before is told from one
+	// about what is there now.
+	Revision uint64
 }
 
 // Endpoint is an address with its ports, as seen from one network.
@@ -82,6 +88,14 @@ var stateNames = [...]string{Starting: "starting", Up: "up", Draining: "draining
 // String gives the state as APIs write it: "up".
 func (s State) String() string { return stateNames[s] }
 
+// name is String of any value.
+func (s State) name() string {
+	if int(s) < len(stateNames) {
+		return s.String()
+	}
+	return strconv.Itoa(int(s))
+}
+
 // ParseState reads "starting", "up", "draining" or "down".
 func ParseState(s string) (State, bool) {
 	i := slices.Index(stateNames[:], s)
@@ -118,6 +132,7 @@ func (in *Instance) Equal(o *Instance) bool {
 	return in.ID == o.ID && in.Service == o.Service && in.Host == o.Host &&
 		in.Priority == o.Priority && in.Weight == o.Weight && in.TTL == o.TTL &&
 		in.State == o.State && in.Reason == o.Reason && in.Lease == o.Lease &&
+		in.Revision == o.Revision && slices.Equal(in.Checks, o.Checks) &&
 		slices.Equal(in.Aliases, o.Aliases) && slices.Equal(in.Tags, o.Tags) &&
 		maps.Equal(in.Meta, o.Meta) &&
 		slices.EqualFunc(in.Endpoints, o.Endpoints, func(a, b Endpoint) bool {

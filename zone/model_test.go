@@ -18,6 +18,7 @@ import (
 // searched from end to end for each question. Hosts in it never clash.
 type model struct {
 	instances map[string]zone.Instance
+	verdicts  map[string]zone.Verdict // the newest for each instance, if it is about its revision
 	networks  map[string]netip.Prefix
 }
 
@@ -63,7 +64,7 @@ func (m *model) answer(q question) string {
 			continue
 		}
 		named = true
-		if x.State == zone.Up && (x.Lease == nil || x.Lease.Deadline() > q.now) {
+		if m.state(x) == zone.Up && (x.Lease == nil || x.Lease.Deadline() > q.now) {
 			in = append(in, x)
 		}
 	}
@@ -79,6 +80,16 @@ func (m *model) answer(q question) string {
 	}
 	slices.Sort(lines)
 	return strings.Join(slices.Compact(lines), "; ")
+}
+
+func (m *model) state(x zone.Instance) zone.State {
+	if x.State != zone.Up || len(x.Checks) == 0 {
+		return x.State
+	}
+	if v, ok := m.verdicts[x.ID]; ok && v.Revision == x.Revision {
+		return v.State
+	}
+	return x.Checks[0].Initial
 }
 
 func (m *model) has(x zone.Instance, under string) bool {
@@ -139,7 +150,7 @@ func (m *model) records(q question, in []zone.Instance) (lines []string) {
 	ttl := 5
 	for _, x := range in {
 		for _, l := range lines {
-			if x.Lease != nil && strings.Contains(l, x.Host) || q.qtype != "SRV" && x.Lease != nil && slices.ContainsFunc(x.Endpoints, func(e zone.Endpoint) bool { return strings.HasSuffix(l, " "+e.Addr.String()) }) {
+			if x.Lease != nil && strings.Contains(l, " "+x.Host+".") || q.qtype != "SRV" && x.Lease != nil && slices.ContainsFunc(x.Endpoints, func(e zone.Endpoint) bool { return strings.HasSuffix(l, " "+e.Addr.String()) }) {
 				ttl = min(ttl, int((x.Lease.Deadline()-q.now)/int64(time.Second)))
 			}
 		}
@@ -200,6 +211,12 @@ func randomInstance(rng *rand.Rand, id int) zone.Instance {
 			in.Endpoints = append(in.Endpoints, at(netip.AddrFrom4([4]byte{192, 0, 2, n}).String(), ports...))
 		}
 	}
+	if rng.IntN(2) == 0 {
+		c := zone.DefaultCheck
+		revision := rng.IntN(2)
+		c.Kind, c.Port, c.Initial = zone.CheckTCP, "81", zone.State(revision)
+		in.Checks, in.Revision = []zone.Check{c}, uint64(revision)
+	}
 	for _, t := range []string{"v1", "v2"} {
 		if rng.IntN(2) == 0 {
 			in.Tags = append(in.Tags, t)
@@ -212,7 +229,7 @@ func TestRandomChangesAnswerLikeTheModel(t *testing.T) {
 	for seed := range uint64(6) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		z := newZone(t)
-		m := model{map[string]zone.Instance{}, map[string]netip.Prefix{}}
+		m := model{map[string]zone.Instance{}, map[string]zone.Verdict{}, map[string]netip.Prefix{}}
 		nets := map[string]netip.Prefix{"red": netip.MustParsePrefix("172.18.0.0/16"), "blue": netip.MustParsePrefix("172.19.0.0/16")}
 		size := 4 + 100*rng.IntN(3) // small services and ones of several chunks
 		for step := range 1500 {
@@ -229,7 +246,7 @@ func TestRandomChangesAnswerLikeTheModel(t *testing.T) {
 
 func (m *model) change(t *testing.T, z *zone.Zone, rng *rand.Rand, nets map[string]netip.Prefix, size int) {
 	id := rng.IntN(size)
-	switch k := rng.IntN(20); {
+	switch k := rng.IntN(26); {
 	case k == 0: // networks
 		m.networks = map[string]netip.Prefix{}
 		c := zone.Change{Networks: []zone.Network{}}
@@ -245,7 +262,7 @@ func (m *model) change(t *testing.T, z *zone.Zone, rng *rand.Rand, nets map[stri
 		c := zone.Change{Kind: zone.SyncEnd, Attach: m.host()}
 		for _, id := range slices.Sorted(maps.Keys(m.instances)) {
 			if rng.IntN(10) == 0 {
-				delete(m.instances, id)
+				m.drop(id)
 			} else {
 				c.Put = append(c.Put, m.instances[id])
 			}
@@ -253,12 +270,26 @@ func (m *model) change(t *testing.T, z *zone.Zone, rng *rand.Rand, nets map[stri
 		apply(t, z, c)
 	case k < 8:
 		apply(t, z, zone.Change{Drop: []string{fmt.Sprint(id)}})
-		delete(m.instances, fmt.Sprint(id))
+		m.drop(fmt.Sprint(id))
+	case k < 14:
+		v := zone.Verdict{Key: zone.Key{Source: "test", ID: fmt.Sprint(id)}, Revision: uint64(rng.IntN(2)), State: zone.State(rng.IntN(4))}
+		apply(t, z, zone.Change{Source: "health", Verdicts: []zone.Verdict{v}})
+		if in, ok := m.instances[v.Key.ID]; ok && len(in.Checks) > 0 && in.Revision == v.Revision {
+			m.verdicts[v.Key.ID] = v
+		}
 	default:
 		in := randomInstance(rng, id)
 		apply(t, z, put(in))
+		if v := m.verdicts[in.ID]; len(in.Checks) == 0 || v.Revision != in.Revision {
+			delete(m.verdicts, in.ID)
+		}
 		m.instances[in.ID] = in
 	}
+}
+
+func (m *model) drop(id string) {
+	delete(m.instances, id)
+	delete(m.verdicts, id)
 }
 
 // host is on every network.

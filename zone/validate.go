@@ -83,8 +83,9 @@ func (in *Instance) Validate() error {
 		f.add("TTL", in.TTL.String(), "must be 0 to 2147483647 s")
 	}
 	if int(in.State) >= len(stateNames) {
-		f.add("State", strconv.Itoa(int(in.State)), "must be Starting, Up, Draining or Down")
+		f.add("State", in.State.name(), "must be Starting, Up, Draining or Down")
 	}
+	f.checks(in)
 	return errors.Join(f...)
 }
 
