@@ -13,18 +13,18 @@ func (s *Snapshot) listBrowsing(d Name, add func(Listed)) {
 }
 
 // listTypes gives the records by which one instance is browsed.
-func (e *entry) listTypes(d Name, add func(owner string, n netID, r Record)) {
+func (e *entry) listTypes(d Name, add func(owner string, on netSet, r Record)) {
 	m, subs := e.members[0], subtypesOf(&e.in)
 	l := string(appendInstance(nil, m.targets[0]))
 	for i, t := range typesOf(&e.in) {
 		name := l + t
 		here := Record{Type: TypePTR, TTL: e.ttl, body: name, tail: d}
-		add(services, netID{}, Record{Type: TypePTR, TTL: e.ttl, body: t, tail: d})
-		add(t, netID{}, here)
+		add(services, netSet{}, Record{Type: TypePTR, TTL: e.ttl, body: t, tail: d})
+		add(t, netSet{}, here)
 		for _, sub := range subtypes(subs, i) {
-			add(label(sub)+label(subLabel)+t, netID{}, here)
+			add(label(sub)+label(subLabel)+t, netSet{}, here)
 		}
-		add(name, netID{}, Record{Type: TypeTXT, TTL: e.ttl, body: e.description()})
+		add(name, netSet{}, Record{Type: TypeTXT, TTL: e.ttl, body: e.description()})
 		set := portSetOf(t)
 		for i := range e.spots {
 			ports := e.in.Endpoints[i].Ports
@@ -32,7 +32,7 @@ func (e *entry) listTypes(d Name, add func(owner string, n netID, r Record)) {
 				if set.has(&ports[j]) {
 					srv := Record{Type: TypeSRV, TTL: e.ttl, size: 6, body: m.targets[e.spots[i].group], tail: d}
 					srvHead(&srv.head, &e.in, &ports[j])
-					add(name, e.spots[i].net, srv)
+					add(name, e.spots[i].nets, srv)
 				}
 			}
 		}

@@ -15,10 +15,10 @@ const (
 // and another with the next.
 func (f *filter) scope(q *Question, a *Answer) scope {
 	found := none
-	look := func(mask uint64, as scope, match func(netID) bool) bool {
+	look := func(mask uint64, as scope, match func(netSet) bool) bool {
 		f.each(q, a, mask, func(m *member) bool {
 			for i := range m.e.spots {
-				if match(m.e.spots[i].net) {
+				if match(m.e.spots[i].nets) {
 					found = as
 					return false
 				}
@@ -30,7 +30,7 @@ func (f *filter) scope(q *Question, a *Answer) scope {
 	if q.View.inside() && look(q.View.mask, local, q.View.has) {
 		return found
 	}
-	if look(maskAnywhere, anywhere, func(n netID) bool { return n == netID{} }) || q.View.inside() {
+	if look(maskAnywhere, anywhere, netSet.empty) || q.View.inside() {
 		return found
 	}
 	return all
@@ -52,12 +52,12 @@ func (s scope) mask(q *Question) uint64 {
 
 // holds reports whether endpoint i of a member is in scope.
 func (s scope) holds(v *View, m *member, i int) bool {
-	net := m.e.spots[i].net
+	nets := m.e.spots[i].nets
 	switch s {
 	case local:
-		return v.has(net) || net == netID{} && m.e.mask&maskUnbound != 0
+		return v.has(nets) || nets.empty() && m.e.mask&maskUnbound != 0
 	case anywhere:
-		return net == netID{}
+		return nets.empty()
 	}
 	return s == all
 }

@@ -26,8 +26,8 @@ type entry struct {
 
 // spot is what answering needs to know of an endpoint beside itself.
 type spot struct {
-	net   netID // the network it is bound to; zero is reachable from anywhere
-	group uint8 // which target it belongs to
+	nets  netSet // the networks it is on; none is reachable from anywhere
+	group uint8  // which target it belongs to
 }
 
 // member is an entry under one of its service names. Its targets are relative
@@ -57,7 +57,7 @@ func (w *writer) compile(key Key, in Instance) *entry {
 	return e
 }
 
-// place finds the network of each endpoint and groups those with the same ports.
+// place finds the networks of each endpoint and groups those with the same ports.
 // Endpoints that are bound to a network and those that are not are never answered
 // together, so each kind counts its groups from the first target.
 func (w *writer) place(e *entry) {
@@ -71,16 +71,19 @@ func (w *writer) place(e *entry) {
 		ep := &e.in.Endpoints[i]
 		s := &e.spots[i]
 		if ep.Network != "" {
-			s.net = netOf(e.key.Source, ep.Network)
-		} else if c, _ := w.subnets.longest(ep.Addr); len(c.nets) > 0 {
-			s.net = c.nets[0]
+			s.nets = setOf(netOf(e.key.Source, ep.Network))
+		} else {
+			c, _ := w.subnets.longest(ep.Addr)
+			s.nets = setOf(c.nets...)
 		}
 		kind := 0
-		if s.net == (netID{}) {
+		if s.nets.empty() {
 			kind = 1
 			mask |= maskAnywhere & maskOf(ep.Addr)
 		} else {
-			mask |= s.net.mask() & maskOf(ep.Addr)
+			for n := range s.nets.all() {
+				mask |= n.mask() & maskOf(ep.Addr)
+			}
 		}
 		g := slices.IndexFunc(heads[kind], func(h int) bool {
 			return slices.Equal(e.in.Endpoints[h].Ports, ep.Ports)

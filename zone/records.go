@@ -43,18 +43,21 @@ func (s *Snapshot) Records() iter.Seq[Listed] {
 	return func(yield func(Listed) bool) {
 		var all []Listed
 		d := s.domains[0]
-		add := func(owner string, network netID, r Record) {
+		add := func(owner string, on netSet, r Record) {
 			l := Listed{Owner: Name(owner) + d, Record: r}
-			if network != (netID{}) {
-				l.Network = network.name()
+			for n := range on.all() {
+				l.Network = n.name()
+				all = append(all, l)
 			}
-			all = append(all, l)
+			if on.empty() {
+				all = append(all, l)
+			}
 		}
-		add("", netID{}, s.SOA(d))
-		add("", netID{}, Record{Type: TypeNS, TTL: s.negTTL, body: selfName, tail: d})
+		add("", netSet{}, s.SOA(d))
+		add("", netSet{}, Record{Type: TypeNS, TTL: s.negTTL, body: selfName, tail: d})
 		for _, f := range s.statics.All() {
 			if s.shadow(f) == nil {
-				add(f.owner, netID{}, f.under(d))
+				add(f.owner, netSet{}, f.under(d))
 			}
 		}
 		s.listBrowsing(d, func(l Listed) { all = append(all, l) })
@@ -79,38 +82,38 @@ func (s *Snapshot) Records() iter.Seq[Listed] {
 }
 
 // list gives the records of one member.
-func (m *member) list(service string, d Name, add func(owner string, n netID, r Record)) {
+func (m *member) list(service string, d Name, add func(owner string, on netSet, r Record)) {
 	e := m.e
 	sets := setsOf(&e.in)
 	for i := range e.spots {
-		g, net := e.spots[i].group, e.spots[i].net
+		g, on := e.spots[i].group, e.spots[i].nets
 		r, _ := address(m, i)
 		r.TTL = e.ttl
-		add(service, net, r)
-		add(m.targets[g], net, r)
+		add(service, on, r)
+		add(m.targets[g], on, r)
 		for _, set := range sets {
 			if lastLabel(set) == TagLabel {
-				add(set+service, net, r)
+				add(set+service, on, r)
 			}
 		}
 		ports := e.in.Endpoints[i].Ports
 		for j := range ports {
 			srv := Record{Type: TypeSRV, TTL: e.ttl, size: 6, body: m.targets[g], tail: d}
 			srvHead(&srv.head, &e.in, &ports[j])
-			add(service, net, srv)
-			add(m.targets[g], net, srv)
+			add(service, on, srv)
+			add(m.targets[g], on, srv)
 			for _, set := range sets {
 				if ps := portSetOf(set); lastLabel(set) == TagLabel || ps.has(&ports[j]) {
-					add(set+service, net, srv)
+					add(set+service, on, srv)
 				}
 			}
 		}
 	}
 	if e.txt != "" {
 		txt := Record{Type: TypeTXT, TTL: e.ttl, body: e.txt}
-		add(service, netID{}, txt)
+		add(service, netSet{}, txt)
 		for _, t := range m.targets {
-			add(t, netID{}, txt)
+			add(t, netSet{}, txt)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package zone
 import (
 	"cmp"
 	"hash/maphash"
+	"iter"
 	"net/netip"
 	"slices"
 	"unique"
@@ -62,6 +63,37 @@ func (n netID) mask() uint64 {
 func (n netID) name() string { return unique.Handle[netKey](n).Value().name }
 
 func netOf(source, name string) netID { return netID(unique.Make(netKey{source, name})) }
+
+// netSet is some networks. It takes one word, as every endpoint has one, and
+// equal sets are one. The zero value is none.
+type netSet unique.Handle[netLink]
+
+type netLink struct {
+	net  netID
+	rest netSet
+}
+
+func setOf(nets ...netID) (s netSet) {
+	for _, n := range nets {
+		s = netSet(unique.Make(netLink{n, s}))
+	}
+	return s
+}
+
+func (s netSet) empty() bool { return s == netSet{} }
+
+// all is each network of the set.
+func (s netSet) all() iter.Seq[netID] {
+	return func(yield func(netID) bool) {
+		for !s.empty() {
+			l := unique.Handle[netLink](s).Value()
+			if !yield(l.net) {
+				return
+			}
+			s = l.rest
+		}
+	}
+}
 
 // table finds the longest prefix that holds an address, and the networks that
 // its claims name. It is a persistent value: assigning makes a copy.
@@ -167,7 +199,15 @@ type View struct {
 
 func (v *View) inside() bool { return len(v.nets) > 0 }
 
-func (v *View) has(n netID) bool { return n != netID{} && slices.Contains(v.nets, n) }
+// has reports whether the asker is on one of some networks.
+func (v *View) has(s netSet) bool {
+	for n := range s.all() {
+		if slices.Contains(v.nets, n) {
+			return true
+		}
+	}
+	return false
+}
 
 // View finds the networks that an asker is on: those of the attachment that
 // holds its address, else those of the network with the longest matching prefix.

@@ -176,3 +176,28 @@ func TestOneAddressOnTwoNetworksIsOneAdditional(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+func TestSubnetThatTwoSourcesClaim(t *testing.T) {
+	z := newZone(t)
+	for _, source := range []string{"one", "two"} {
+		name := "net-" + source
+		apply(t, z, zone.Change{
+			Source:   source,
+			Networks: []zone.Network{{Name: name, Prefixes: prefixes("172.18.0.0/16")}, {Name: "far", Prefixes: prefixes("172.30.0.0/16")}},
+			Attach:   []zone.Attachment{{ID: "c", Prefixes: prefixes(map[string]string{"one": "10.0.0.1/32", "two": "10.0.0.2/32"}[source]), Networks: []string{name}}},
+		})
+	}
+	apply(t, z, put(up("web", "w", at("172.18.0.9", tcp(80))), up("web", "x", at("192.0.2.9", tcp(80)))))
+	both := "web.svc.test. 5 IN A 172.18.0.9; web.svc.test. 5 IN A 192.0.2.9"
+	check(t, z, []ask{
+		{"on the network of the first", "web.svc.test. A from 10.0.0.1", both},
+		{"on the network of the second", "web.svc.test. A from 10.0.0.2", both},
+		{"inside the subnet", "web.svc.test. A from 172.18.0.7", both},
+		{"on another", "web.svc.test. A from 172.30.0.7", "web.svc.test. 5 IN A 192.0.2.9"},
+	})
+	apply(t, z, zone.Change{Source: "one", Networks: []zone.Network{}})
+	check(t, z, []ask{
+		{"the claim of the second stays", "web.svc.test. A from 10.0.0.2", both},
+		{"that of the first went", "web.svc.test. A from 10.0.0.1", "web.svc.test. 5 IN A 192.0.2.9"},
+	})
+}
