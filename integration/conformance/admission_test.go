@@ -20,6 +20,7 @@ var admissionRows = []row{
 			web.svc.test. A +qr +opcode=5 +rcode=5 => nothing
 			+qr => nothing
 			hex 0000 8180 0001 0001 0000 0000 c00c c00c => nothing`,
+		test: loops,
 	}, {
 		id: "A3", rule: "unknown opcodes, header only and with flags", rfc: "8906 §3.1.4, §8.1.4",
 		exchanges: `
@@ -90,7 +91,7 @@ var admissionRows = []row{
 			v4.svc.test. A +rcode=15 => NOERROR aa: v4.svc.test. 5 IN A 10.0.0.8`,
 	}, {
 		id: "A12", rule: "names and records that cannot be parsed", rfc: "1035 §4.1.4; 9267 §2-3",
-		choice: "the question is repeated when it was whole; errors beyond 1,000 a second for each source are not sent (E5)",
+		choice: "the question is repeated when it was whole; errors beyond 1,000 a second for each source are not sent (E4)",
 		exchanges: `
 			hex 0000 0100 0001 0000 0000 0000 => FORMERR rd no-question
 			hex 0000 0100 0001 0000 0000 0000 0377656200 => FORMERR rd no-question

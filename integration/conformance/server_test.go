@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,7 +16,11 @@ import (
 // bin is the directory that holds the program.
 var bin string
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "8") // many rows wait for a time-out of the server
+	os.Exit(runTests(m))
+}
 
 func runTests(m *testing.M) int {
 	var err error
@@ -71,8 +76,14 @@ func ready(t testing.TB, s *rollcall.Server, instances string) {
 
 func register(t testing.TB, s *rollcall.Server, service, id, body string) {
 	t.Helper()
-	url := fmt.Sprintf("http://%s/v1/services/%s/instances/%s", s.HTTP, service, id)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(body))
+	request(t, s, http.MethodPut, service, id, body, http.StatusCreated)
+}
+
+// request changes a registration over HTTP: at is its ID, or ID/state.
+func request(t testing.TB, s *rollcall.Server, method, service, at, body string, want int) {
+	t.Helper()
+	url := fmt.Sprintf("http://%s/v1/services/%s/instances/%s", s.HTTP, service, at)
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +92,8 @@ func register(t testing.TB, s *rollcall.Server, service, id, body string) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated {
-		t.Fatalf("register %s as %s: %s", service, body, resp.Status)
+	if resp.StatusCode != want {
+		t.Fatalf("%s %s %s: %s", method, url, body, resp.Status)
 	}
 }
 

@@ -103,6 +103,7 @@ const probe = "probe.example. A"
 // the reply.
 func (w *wire) exchange(msg []byte) []byte {
 	w.t.Helper()
+	w.within(patience)
 	w.send(msg)
 	var reply []byte
 	if w.tcp {
