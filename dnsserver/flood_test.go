@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-var floodConns = flag.Int("conns", 400, "TCP connections of TestConnectionsThatDoNothing")
+var floodConns = flag.Int("conns", 200, "TCP connections of TestConnectionsThatDoNothing")
 
 // C4 and C6: connections that are idle, that send an octet now and then, and that never
 // read take no more than their places, which are freed for others; and UDP goes on.
@@ -24,6 +24,7 @@ func TestConnectionsThatDoNothing(t *testing.T) {
 	udp := dial(t, "udp", s.Addrs()[0])
 	quiet := latency(t, udp)
 
+	long := framed(query("many.svc.test. A"))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var wg sync.WaitGroup
@@ -44,7 +45,7 @@ func TestConnectionsThatDoNothing(t *testing.T) {
 		case 1:
 			wg.Go(func() { dripInto(ctx, c) })
 		case 2:
-			wg.Go(func() { askWithoutReading(ctx, c) })
+			wg.Go(func() { askWithoutReading(ctx, c, long) })
 		}
 		if n := s.Stats().Connections; n > most {
 			t.Fatalf("%d connections, where %d may be", n, most)
@@ -63,7 +64,7 @@ func latency(t *testing.T, w *wire) [2]time.Duration {
 	t.Helper()
 	check(t, w.SetDeadline(time.Now().Add(time.Minute)))
 	var took []time.Duration
-	for range 2000 {
+	for range 1000 {
 		msg, began := query("web.svc.test. A"), time.Now()
 		w.send(msg)
 		checkEcho(t, msg, w.receive())
@@ -89,10 +90,9 @@ func dripInto(ctx context.Context, c net.Conn) {
 }
 
 // askWithoutReading asks for long answers, for as long as it may.
-func askWithoutReading(ctx context.Context, c net.Conn) {
+func askWithoutReading(ctx context.Context, c net.Conn, msg []byte) {
 	defer context.AfterFunc(ctx, func() { c.Close() })()
 	_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
-	msg := framed(query("many.svc.test. A"))
 	for {
 		if _, err := c.Write(msg); err != nil {
 			return
