@@ -1,5 +1,7 @@
 package zone
 
+import "unsafe"
+
 // The record types that a zone has (RFC 1035 §3.2.2, 2782, 3596).
 const (
 	TypeA     uint16 = 1
@@ -183,6 +185,15 @@ func (a *Answer) addAdditional(r Record) {
 		}
 	}
 	a.Additional = append(a.Additional, r)
+}
+
+// made keeps a name that is made for this answer; it lives as long as the answer.
+func (a *Answer) made(appendTo func([]byte) []byte) string {
+	at := len(a.text)
+	if a.text = appendTo(a.text); len(a.text) == at {
+		return ""
+	}
+	return unsafe.String(&a.text[at], len(a.text)-at)
 }
 
 func (a *Answer) reset(q *Question) {

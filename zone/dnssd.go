@@ -1,11 +1,6 @@
 package zone
 
-import (
-	"crypto/sha256"
-	"encoding/base32"
-	"strings"
-	"unsafe"
-)
+import "strings"
 
 // Names of DNS-based service discovery (RFC 6763), relative and in wire form.
 const (
@@ -126,99 +121,6 @@ func cutEnumeration(name Name) (rest Name, under string) {
 	return name, ""
 }
 
-// list collects the PTR records of a listing.
-func (s *Snapshot) list(l *listing, q *Question, a *Answer) {
-	switch l.of {
-	case domains:
-		a.add(s.enumeration(a.Apex))
-	case types:
-		s.listTypes(q, a)
-	case instances:
-		s.listInstances(l, q, a)
-	}
-}
-
-// enumeration points to a domain to browse.
-func (s *Snapshot) enumeration(domain Name) Record {
-	return Record{Type: TypePTR, TTL: s.negTTL, tail: domain}
-}
-
-// listTypes collects the types that an instance has which can be answered now.
-func (s *Snapshot) listTypes(q *Question, a *Answer) {
-	for set, k := range s.browse.types.All() {
-		more := true
-		l := listing{instances, set, "", k.group}
-		s.members(&l, q, a, func(_ *filter, m *member) bool {
-			more = a.add(Record{Type: TypePTR, TTL: m.ttlAt(q.Now), body: set, tail: a.Apex})
-			return false
-		})
-		if !more {
-			return
-		}
-	}
-}
-
-// maxAlong is how many records an answer to browsing brings along.
-const maxAlong = 64
-
-func (s *Snapshot) listInstances(l *listing, q *Question, a *Answer) {
-	s.members(l, q, a, func(f *filter, m *member) bool {
-		name := a.made(func(b []byte) []byte { return append(appendInstance(b, m.targets[0]), l.set...) })
-		if !a.add(Record{Type: TypePTR, TTL: m.ttlAt(q.Now), body: name, tail: a.Apex}) {
-			return false
-		}
-		if len(a.Additional) < maxAlong {
-			one := filter{one: m, port: f.port, whole: true}
-			one.along(q, a, name)
-		}
-		return true
-	})
-}
-
-// members gives those of a listing that can be answered now.
-func (s *Snapshot) members(l *listing, q *Question, a *Answer, yield func(*filter, *member) bool) {
-	f := filter{port: portSetOf(l.set)}
-	if l.sub != "" {
-		f.tags[0], f.ntags, f.tagBits = l.sub[1:], 1, tagBits(l.sub[1:])
-	}
-	more := true
-	for name := range l.group.up.All() {
-		n, _ := s.nodes.Get(name)
-		f.list, _ = n.svc.sets.Get(l.set)
-		f.each(q, a, maskUp, func(m *member) bool {
-			if m == m.e.members[0] && f.carries(m) {
-				more = yield(&f, m)
-			}
-			return more
-		})
-		if !more {
-			return
-		}
-	}
-}
-
-// along adds what is asked next: the answers to SRV and TXT for the instance that
-// the filter is about (RFC 6763 §12.1).
-func (f *filter) along(q *Question, a *Answer, name string) {
-	if a.glue == nil {
-		a.glue = new(Answer)
-	}
-	for _, t := range [...]uint16{TypeSRV, TypeTXT} {
-		sub := Question{Type: t, View: q.View, Now: q.Now, Seed: q.Seed, Max: a.max}
-		a.glue.reset(&sub)
-		a.glue.Apex = a.Apex
-		f.collect(&sub, a.glue)
-		a.glue.finish()
-		for _, r := range a.glue.Answer {
-			r.owner = name
-			a.Additional = append(a.Additional, r)
-		}
-		for _, r := range a.glue.Additional {
-			a.addAdditional(r)
-		}
-	}
-}
-
 // instance finds the instance that a label in wire form stands for in a type.
 func (s *Snapshot) instance(a *Answer, l, set string) *member {
 	target, ok := s.browse.long.Get(l)
@@ -236,73 +138,4 @@ func (s *Snapshot) instance(a *Answer, l, set string) *member {
 		return m
 	}
 	return nil
-}
-
-// descriptions collects metadata as browsing wants it.
-func (f *filter) descriptions(q *Question, a *Answer) {
-	f.each(q, a, maskUp, func(m *member) bool {
-		return a.add(Record{Type: TypeTXT, TTL: m.ttlAt(q.Now), body: m.e.description()})
-	})
-}
-
-// description is the rdata of TXT: at least an empty string (RFC 6763 §6.1).
-func (e *entry) description() string {
-	if e.txt == "" {
-		return "\x00"
-	}
-	return e.txt
-}
-
-// digestLen is how much of the label of an instance is a digest when it would be
-// too long: "~" and 64 bits.
-const digestLen = 1 + 13
-
-var digestEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
-
-// appendInstance appends the label that an instance is browsed by, made of its
-// target: "web-1@web.shop". One that is too long is cut and ends in a digest.
-func appendInstance(b []byte, target string) []byte {
-	n := len(target) - 1 // octets of all labels, and one between each two
-	b = append(b, byte(min(n, maxLabel)))
-	at := len(b)
-	b = append(append(b, first(target)...), '@')
-	for rest := cut(target); rest != ""; rest = cut(rest) {
-		b = append(append(b, first(rest)...), '.')
-	}
-	b = b[:at+n]
-	if n <= maxLabel {
-		return b
-	}
-	sum := sha256.Sum256(b[at:])
-	b = append(b[:at+maxLabel-digestLen], '~')
-	b = digestEncoding.AppendEncode(b, sum[:8])
-	for i := at; i < len(b); i++ {
-		b[i] = lower(b[i])
-	}
-	return b
-}
-
-// appendTarget undoes appendInstance for a label that was not cut. It appends
-// nothing when the label is no such one.
-func appendTarget(b []byte, label string) []byte {
-	host, service, ok := strings.Cut(label, "@")
-	if !ok || host == "" {
-		return b
-	}
-	b = append(append(b, byte(len(host))), host...)
-	for more := true; more; {
-		var l string
-		l, service, more = strings.Cut(service, ".")
-		b = append(append(b, byte(len(l))), l...)
-	}
-	return b
-}
-
-// made keeps a name that is made for this answer; it lives as long as the answer.
-func (a *Answer) made(appendTo func([]byte) []byte) string {
-	at := len(a.text)
-	if a.text = appendTo(a.text); len(a.text) == at {
-		return ""
-	}
-	return unsafe.String(&a.text[at], len(a.text)-at)
 }
