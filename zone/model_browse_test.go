@@ -28,7 +28,7 @@ func (m *model) browse(name string, now int64) string {
 			}
 			exists = true
 			switch {
-			case x.State != zone.Up || x.Lease != nil && x.Lease.Deadline() <= now:
+			case m.state(x) != zone.Up || x.Lease != nil && x.Lease.Deadline() <= now:
 			case name == "_services._dns-sd._udp":
 				found = append(found, set)
 			default:
@@ -57,7 +57,7 @@ func (m *model) described(id, set string, from netip.Addr, now int64) (name, ans
 	if !slices.ContainsFunc(x.Endpoints, func(e zone.Endpoint) bool { return hasPort(e, set) }) {
 		return name, "NXDOMAIN"
 	}
-	if x.State != zone.Up || x.Lease != nil && x.Lease.Deadline() <= now {
+	if m.state(x) != zone.Up || x.Lease != nil && x.Lease.Deadline() <= now {
 		return name, "NODATA"
 	}
 	lines := m.records(question{under: set, service: x.Service, qtype: "SRV", from: from, now: now}, []zone.Instance{x})
@@ -78,7 +78,7 @@ func TestRandomChangesAreBrowsedLikeTheModel(t *testing.T) {
 	for seed := range uint64(4) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		z := newZone(t)
-		m := model{map[string]zone.Instance{}, map[string]netip.Prefix{}}
+		m := model{map[string]zone.Instance{}, map[string]zone.Verdict{}, map[string]netip.Prefix{}}
 		size := 3 + 60*int(seed%2)
 		for step := range 1000 {
 			m.change(t, z, rng, nets, size)
