@@ -49,10 +49,6 @@ type Supervisor struct {
 
 	unsettled atomic.Int32  // runners that readiness still waits for
 	ready     chan struct{} // closed when there are none
-
-	mu     sync.Mutex     // guards the fields below
-	counts map[string]int // instances of each source, in the snapshot counted
-	in     *zone.Snapshot
 }
 
 // NewSupervisor prepares to run sources. It panics when two of them have one
@@ -124,31 +120,15 @@ func (s *Supervisor) Waiting() []string {
 	return names
 }
 
-// Status says how each source is doing, in the order given. It counts the
-// instances of the zone when that has changed since the last call.
+// Status says how each source is doing, in the order given.
 func (s *Supervisor) Status() []Status {
-	counts := s.count()
+	snap := s.zone.Snapshot()
 	list := make([]Status, len(s.runners))
 	for i, r := range s.runners {
 		list[i] = r.status()
-		list[i].Instances = counts[r.name]
+		list[i].Instances = snap.Count(r.name)
 	}
 	return list
-}
-
-func (s *Supervisor) count() map[string]int {
-	snap := s.zone.Snapshot()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.in == snap {
-		return s.counts
-	}
-	counts := map[string]int{}
-	for k := range snap.Instances() {
-		counts[k.Source]++
-	}
-	s.in, s.counts = snap, counts
-	return counts
 }
 
 // Into is the sink that applies changes to a zone as they are.

@@ -25,6 +25,7 @@ type state struct {
 	entries hamt.Map[Key, *entry]       // every instance, up or not
 	statics hamt.Map[Key, *fixed]       // every static record
 	wild    hamt.Map[string, *fixedSet] // those of wildcards, by the name below which they stand
+	counts  hamt.Map[string, int]       // of entries, by source
 	addrs   hamt.Map[netip.Addr, list]  // canonical members by address, for PTR
 	seats   table                       // askers' networks, as attachments say
 	subnets table                       // networks by their prefixes
@@ -263,7 +264,7 @@ func (w *writer) drop(key Key, o *owned) {
 	if old, ok := w.entries.Get(key); ok {
 		w.remove(old)
 		w.rebrowse(old, nil)
-		w.entries.Delete(w.edit, key)
+		w.leave(old)
 	}
 	if old, ok := w.statics.Get(key); ok {
 		w.removeStatic(old)

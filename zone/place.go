@@ -8,7 +8,7 @@ func (w *writer) replace(old, e *entry) {
 		w.remove(old)
 	}
 	w.changed = true
-	w.entries.Set(w.edit, e.key, e)
+	w.enter(e)
 	// All services first: one of them may claim the name of a host in another.
 	for _, name := range e.names {
 		if _, created := w.service(name); created {
@@ -39,6 +39,25 @@ func (w *writer) remove(e *entry) {
 		if svc.members.n == 0 {
 			w.removeService(svc.name)
 		}
+	}
+}
+
+// enter puts an entry in the place of the one with its key, and leave takes it away.
+func (w *writer) enter(e *entry) {
+	before := w.entries.Len()
+	w.entries.Set(w.edit, e.key, e)
+	w.count(e.key.Source, w.entries.Len()-before)
+}
+
+func (w *writer) leave(e *entry) {
+	w.entries.Delete(w.edit, e.key)
+	w.count(e.key.Source, -1)
+}
+
+func (w *writer) count(source string, by int) {
+	if by != 0 {
+		n, _ := w.counts.Get(source)
+		w.counts.Set(w.edit, source, n+by)
 	}
 }
 

@@ -92,3 +92,30 @@ func (s *Snapshot) Instances() iter.Seq2[Key, *Instance] {
 		}
 	}
 }
+
+// Service is every instance of one service, also by an alias and also those that are
+// not answered, in the order of their hosts. The name is as Instance.Service has it,
+// in any case. It costs no more than what it gives.
+func (s *Snapshot) Service(name string) iter.Seq2[Key, *Instance] {
+	return func(yield func(Key, *Instance) bool) {
+		rel, err := parseLabels(name)
+		if err != nil {
+			return
+		}
+		n, ok := s.nodes.Get(rel)
+		if !ok || n.svc == nil {
+			return
+		}
+		for m := range n.svc.members.all() {
+			if !yield(m.e.key, &m.e.in) {
+				return
+			}
+		}
+	}
+}
+
+// Count is how many instances a source has, also those that are not answered.
+func (s *Snapshot) Count(source string) int {
+	n, _ := s.counts.Get(source)
+	return n
+}

@@ -194,3 +194,34 @@ func TestLeaseEndsTheAnswerAndCapsTheTTL(t *testing.T) {
 		t.Errorf("after renewal: %s, want %s", got, want)
 	}
 }
+
+func TestInstancesAreFoundByServiceAndCountedBySource(t *testing.T) {
+	z := newZone(t)
+	down := up("Web.shop", "b")
+	down.State = zone.Down
+	alias := up("old", "c")
+	alias.Aliases = []string{"web.SHOP"}
+	apply(t, z, put(up("web.shop", "a"), down, alias, up("shop", "d")))
+	apply(t, z, zone.Change{Source: "other", Put: []zone.Instance{up("web.shop", "a")}})
+	want := func(service, hosts string, here, other int) {
+		t.Helper()
+		s := z.Snapshot()
+		var got []string
+		for k, in := range s.Service(service) {
+			got = append(got, k.Source+"/"+in.Host)
+		}
+		if sorted(got) != hosts || s.Count("test") != here || s.Count("other") != other {
+			t.Errorf("%s: %s; counts %d and %d; want %s; %d and %d", service, sorted(got), s.Count("test"), s.Count("other"), hosts, here, other)
+		}
+	}
+	want("WEB.shop", "other/a test/a test/b test/c", 4, 1)
+	want("shop", "test/d", 4, 1)
+	want("nope", "", 4, 1)
+	want("not..one", "", 4, 1)
+	apply(t, z, zone.Change{Source: "other", Kind: zone.SyncEnd})
+	down.Weight = 1
+	apply(t, z, put(down))
+	want("web.shop", "test/a test/b test/c", 4, 0)
+	apply(t, z, zone.Change{Drop: []string{down.ID}})
+	want("web.shop", "test/a test/c", 3, 0)
+}

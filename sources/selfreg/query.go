@@ -66,12 +66,9 @@ func queryOf(r *request) (query, *problem) {
 	return q, nil
 }
 
-// wants reports whether an instance is in the listing.
+// wants reports whether an instance of the service is in the listing.
 func (q *query) wants(it item) bool {
-	if q.after != nil && it.compare(*q.after) <= 0 {
-		return false
-	}
-	return q.service == "" || isOf(it.in, q.service)
+	return q.after == nil || it.compare(*q.after) > 0
 }
 
 // isOf reports whether an instance answers to the name of a service.
@@ -90,7 +87,11 @@ func (s *Source) selectItems(snap *zone.Snapshot, q *query) (items []item, more 
 			items = items[:q.limit+1]
 		}
 	}
-	for k, in := range snap.Instances() {
+	all := snap.Instances()
+	if q.service != "" {
+		all = snap.Service(q.service)
+	}
+	for k, in := range all {
 		if it := (item{k, in}); q.wants(it) && !s.ended(in) {
 			if items = append(items, it); len(items) > 2*q.limit+1 {
 				keep()
