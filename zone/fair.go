@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"bytes"
 	"math/bits"
 	"math/rand/v2"
 	"slices"
@@ -67,8 +68,9 @@ func (f *filter) answers(q *Question, s scope, m *member) bool {
 	return false
 }
 
-// rotate turns the answer, so that each record is first equally often, and puts the
-// addresses of the first target first, because they are the last to be left out.
+// rotate turns the answer, so that each record is first equally often among those of
+// its SRV priority, and puts the addresses of the first target first, because they are
+// the last to be left out.
 func (a *Answer) rotate() {
 	set := a.set()
 	if len(set) > 1 && a.limit == 0 {
@@ -76,11 +78,17 @@ func (a *Answer) rotate() {
 		d.Seed(uint64(a.seed), 2)
 		turn(set, d.below(len(set)))
 	}
+	// Clients ought to look at the priority (RFC 2782), but many take the first record.
+	if set[0].Type == TypeSRV && !slices.IsSortedFunc(set, byPriority) {
+		slices.SortStableFunc(set, byPriority)
+	}
 	if len(a.Additional) > 1 {
 		target := set[0].body
 		turn(a.Additional, max(0, slices.IndexFunc(a.Additional, func(r Record) bool { return r.owner == target })))
 	}
 }
+
+func byPriority(x, y Record) int { return bytes.Compare(x.head[:2], y.head[:2]) }
 
 // turn makes element n the first.
 func turn(rs []Record, n int) {

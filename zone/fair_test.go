@@ -1,6 +1,7 @@
 package zone_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"testing"
@@ -103,6 +104,32 @@ func TestFirstTargetHasTheFirstAddress(t *testing.T) {
 			t.Errorf("the first additional record is for %q, the first target is %q", owner, target)
 		}
 	})
+}
+
+// RFC 2782 has clients order SRV records, but many take the first.
+func TestLowerPrioritiesComeFirst(t *testing.T) {
+	z := limited(t, 0)
+	for i := range 40 {
+		in := up("web", fmt.Sprintf("h%02d", i), at(fmt.Sprintf("192.0.2.%d", i), tcp(80)))
+		in.Priority = uint16(i % 4 * 100)
+		apply(t, z, zone.Change{Put: []zone.Instance{in}})
+	}
+	first := make(counter)
+	lookups(t, z, "web.svc.test", zone.TypeSRV, 0, 2000, func(a *zone.Answer) {
+		last := uint16(0)
+		for i := range a.Answer {
+			b := a.Answer[i].AppendRdata(nil)
+			if p := binary.BigEndian.Uint16(b); p < last {
+				t.Fatalf("record %d has priority %d, the one before it %d", i, p, last)
+			} else {
+				last = p
+			}
+		}
+		first.add(a.Answer[0])
+	})
+	if len(first) != 10 {
+		t.Errorf("%d different records came first, want all 10 of the lowest priority", len(first))
+	}
 }
 
 func TestLimitedAnswerIsAFairPart(t *testing.T) {

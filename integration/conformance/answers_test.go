@@ -41,8 +41,11 @@ func rankedTargets(t *testing.T, at place) {
 	w := dial(t, at.path)
 	for range 20 {
 		m, _ := get(w, "ranks.svc.test. SRV +edns")
-		for _, rr := range m.Answer {
+		for i, rr := range m.Answer {
 			srv := rr.(*dns.SRV)
+			if want := uint16(10 + 10*i); srv.Priority != want {
+				t.Errorf("SRV record %d has priority %d, want %d", i, srv.Priority, want)
+			}
 			if want := 6 + len(wireName(srv.Target)); int(srv.Hdr.Rdlength) != want {
 				t.Errorf("%v has %d octets of data, want %d: its target is compressed", srv, srv.Hdr.Rdlength, want)
 			}

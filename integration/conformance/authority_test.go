@@ -91,6 +91,7 @@ var authorityRows = []row{
 			nope.svc.test. ANY => NXDOMAIN aa / soa svc.test. 5`,
 	}, {
 		id: "B11", rule: "SRV: priorities and weights, whole address sets of the targets", rfc: "2782; 2181 §10.3",
+		choice: "lower priorities come first; weights are left to clients",
 		exchanges: `
 			ranks.svc.test. SRV => NOERROR aa: ranks.svc.test. 5 IN SRV 10 1 81 first.ranks.svc.test.; ranks.svc.test. 5 IN SRV 20 60000 82 second.ranks.svc.test. + first.ranks.svc.test. 5 IN A 10.0.1.1; second.ranks.svc.test. 5 IN A 10.0.1.2`,
 		test: rankedTargets,
@@ -125,7 +126,8 @@ var authorityRows = []row{
 			\032.svc.test. A => NXDOMAIN aa / soa svc.test. 5`,
 	}, {
 		id: "B17", rule: "each of several addresses and targets comes first as often", rfc: "1794",
-		test: shuffled,
+		choice: "SRV: within the lowest priority (decision 0006)",
+		test:   shuffled,
 	}, {
 		id: "B18", rule: "one TTL for each set, from configuration, and never beyond the lease", rfc: "2181 §5.2, §8",
 		exchanges: `
