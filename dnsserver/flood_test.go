@@ -7,9 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 var floodConns = flag.Int("conns", 200, "TCP connections of TestConnectionsThatDoNothing")
@@ -18,13 +21,17 @@ var floodConns = flag.Int("conns", 200, "TCP connections of TestConnectionsThatD
 // read take no more than their places, which are freed for others; and UDP goes on.
 func TestConnectionsThatDoNothing(t *testing.T) {
 	const most = 20
-	z := newZone(t)
-	crowd(t, z, "many", 4000, 1)
-	s := serve(t, Options{Handler: authorityOf(z), MaxConns: most, MaxConnsPerIP: 5, IdleTimeout: time.Minute, WriteTimeout: 200 * time.Millisecond}, "127.0.0.1:0")
+	text := slices.Repeat([]string{strings.Repeat("x", 255)}, 200)
+	long := handlerFunc(func(context.Context, *Query) (*dns.Msg, error) {
+		h := dns.RR_Header{Name: "long.example.", Rrtype: dns.TypeTXT, Class: dns.ClassINET}
+		return &dns.Msg{Answer: []dns.RR{&dns.TXT{Hdr: h, Txt: text}}}, nil
+	})
+	h := Authority(newZone(t), always, sinceStart, long)
+	s := serve(t, Options{Handler: h, MaxConns: most, MaxConnsPerIP: 5, IdleTimeout: time.Minute, WriteTimeout: 200 * time.Millisecond}, "127.0.0.1:0")
 	udp := dial(t, "udp", s.Addrs()[0])
 	quiet := latency(t, udp)
 
-	long := framed(query("many.svc.test. A"))
+	msg := framed(query("long.example. TXT"))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var wg sync.WaitGroup
@@ -45,7 +52,7 @@ func TestConnectionsThatDoNothing(t *testing.T) {
 		case 1:
 			wg.Go(func() { dripInto(ctx, c) })
 		case 2:
-			wg.Go(func() { askWithoutReading(ctx, c, long) })
+			wg.Go(func() { askWithoutReading(ctx, c, msg) })
 		}
 		if n := s.Stats().Connections; n > most {
 			t.Fatalf("%d connections, where %d may be", n, most)

@@ -14,6 +14,8 @@ import (
 // EDNS are those that belong to the query, and records are left out where they do
 // not fit. TC says that records are missing already.
 //
+// The message and its records are the server's from then on: packing writes to them.
+//
 // A nil message without an error passes on: nobody in the chain knows the name,
 // and it is refused. An error becomes the rcode of its Failure, or SERVFAIL. A handler
 // that must wait returns ErrWait unless it may.

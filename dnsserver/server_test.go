@@ -305,12 +305,13 @@ func TestLogIsLimited(t *testing.T) {
 
 // Every reply is to its own query, with many askers at once over every transport.
 func TestConcurrentAskers(t *testing.T) {
-	z := newZone(t)
-	everywhere(t, Options{Handler: authorityOf(z)}, func(t *testing.T, open func(testing.TB) *wire) {
+	h := Authority(newZone(t), always, sinceStart, SpecialNames(nil, nil, nil))
+	asks := []string{"web.svc.test. SRV", "svc.test. NS", "x.invalid. A", "invalid. NS", "localhost. A", "10.in-addr.arpa. SOA", "id.server. TXT +class=CH", "x.example. A"}
+	everywhere(t, Options{Handler: h, NSID: "dns-1"}, func(t *testing.T, open func(testing.TB) *wire) {
 		var wg sync.WaitGroup
-		for i := range 8 {
+		for i := range 2 * len(asks) {
 			w := open(t)
-			base := query("web.svc.test. SRV")
+			base := query(asks[i%len(asks)])
 			wg.Go(func() {
 				for n := range 50 {
 					msg := append([]byte{}, base...)

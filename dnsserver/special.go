@@ -95,11 +95,11 @@ func (h *specialHandler) Answer(ctx context.Context, q *Query) (*dns.Msg, error)
 	return nil, nil
 }
 
-// specialZone is a zone of nothing but an apex (RFC 6303 §3). Its records are shared
-// by all answers.
+// specialZone is a zone of nothing but an apex (RFC 6303 §3).
 type specialZone struct {
-	below   below
-	soa, ns []dns.RR
+	below below
+	soa   dns.SOA
+	ns    dns.NS
 }
 
 func newSpecialZone(apex string, b below) *specialZone {
@@ -108,11 +108,11 @@ func newSpecialZone(apex string, b below) *specialZone {
 	}
 	return &specialZone{
 		below: b,
-		soa: []dns.RR{&dns.SOA{
+		soa: dns.SOA{
 			Hdr: h(dns.TypeSOA), Ns: apex, Mbox: "nobody.invalid.",
 			Serial: 1, Refresh: 3600, Retry: 1200, Expire: 604800, Minttl: specialTTL,
-		}},
-		ns: []dns.RR{&dns.NS{Hdr: h(dns.TypeNS), Ns: apex}},
+		},
+		ns: dns.NS{Hdr: h(dns.TypeNS), Ns: apex},
 	}
 }
 
@@ -121,12 +121,13 @@ func newSpecialZone(apex string, b below) *specialZone {
 func (z *specialZone) answer(q *Query, apex, exists bool) (*dns.Msg, error) {
 	m := &dns.Msg{MsgHdr: dns.MsgHdr{Authoritative: true}}
 	owner, _, err := dns.UnpackDomainName(q.Name, 0)
+	soa, ns := z.soa, z.ns // packing writes to them
 	h := dns.RR_Header{Name: owner, Rrtype: q.Type, Class: dns.ClassINET, Ttl: specialTTL}
 	switch {
 	case apex && q.Type == dns.TypeSOA:
-		m.Answer = z.soa
+		m.Answer = []dns.RR{&soa}
 	case apex && q.Type == dns.TypeNS:
-		m.Answer = z.ns
+		m.Answer = []dns.RR{&ns}
 	case z.below == loopback && q.Type == dns.TypeA:
 		m.Answer = []dns.RR{&dns.A{Hdr: h, A: net.IPv4(127, 0, 0, 1)}}
 	case z.below == loopback && q.Type == dns.TypeAAAA:
@@ -137,7 +138,7 @@ func (z *specialZone) answer(q *Query, apex, exists bool) (*dns.Msg, error) {
 		m.Rcode = dns.RcodeNameError
 	}
 	if len(m.Answer) == 0 {
-		m.Ns = z.soa
+		m.Ns = []dns.RR{&soa}
 	}
 	return m, err
 }
