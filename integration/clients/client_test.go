@@ -44,6 +44,7 @@ const (
 // the same changes.
 func TestClients(t *testing.T) {
 	r := startRegistry(t)
+	serveInstances(t)
 	var results []result
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
@@ -53,36 +54,39 @@ func TestClients(t *testing.T) {
 	t.Logf("\n%s", table(results))
 }
 
-// A step is a change of the service, and the addresses that it has then.
+// instances are the addresses of those of the service, by their IDs.
+var instances = map[string]string{"one": "10.7.0.1", "two": "10.7.0.2", "three": "10.7.0.3"}
+
+// A step is a change of the service, and the instances that are up then.
 type step struct {
 	name   string
 	change func(t *testing.T, r *registry)
-	want   []string
+	up     []string
 }
 
 var steps = []step{
 	{"found", func(t *testing.T, r *registry) {
-		r.put(t, "one", "up", "10.7.0.1")
-		r.put(t, "two", "up", "10.7.0.2")
-	}, []string{"10.7.0.1", "10.7.0.2"}},
+		r.put(t, "one", "up")
+		r.put(t, "two", "up")
+	}, []string{"one", "two"}},
 	{"replaced", func(t *testing.T, r *registry) {
-		r.put(t, "three", "up", "10.7.0.3")
+		r.put(t, "three", "up")
 		r.drop(t, "one")
-	}, []string{"10.7.0.2", "10.7.0.3"}},
+	}, []string{"two", "three"}},
 	{"none up (NODATA)", func(t *testing.T, r *registry) {
-		r.put(t, "two", "draining", "10.7.0.2")
-		r.put(t, "three", "draining", "10.7.0.3")
+		r.put(t, "two", "draining")
+		r.put(t, "three", "draining")
 	}, nil},
 	{"up again", func(t *testing.T, r *registry) {
-		r.put(t, "two", "up", "10.7.0.2")
-	}, []string{"10.7.0.2"}},
+		r.put(t, "two", "up")
+	}, []string{"two"}},
 	{"unknown (NXDOMAIN)", func(t *testing.T, r *registry) {
 		r.drop(t, "two")
 		r.drop(t, "three")
 	}, nil},
 	{"back", func(t *testing.T, r *registry) {
-		r.put(t, "one", "up", "10.7.0.1")
-	}, []string{"10.7.0.1"}},
+		r.put(t, "one", "up")
+	}, []string{"one"}},
 }
 
 // A result is how a client did: the time that it took to see each step, and that of
@@ -96,7 +100,7 @@ type result struct {
 
 func follow(t *testing.T, r *registry, c client) result {
 	res := result{client: c, version: versionOf(t, c.version)}
-	defer r.drop(t, "one")
+	t.Cleanup(func() { r.clear(t) })
 	var see look
 	for i, s := range steps {
 		began := time.Now()
@@ -104,7 +108,7 @@ func follow(t *testing.T, r *registry, c client) result {
 		if i == 0 {
 			see = c.start(t)
 		}
-		want := c.views(s.want)
+		want := c.views(s.up)
 		for got := res.look(t, see); !slices.Equal(got, want); got = res.look(t, see) {
 			if waited := time.Since(began); waited > negative+c.holds+slack {
 				t.Fatalf("%s: after %v it sees %q, want %q", s.name, waited, got, want)
@@ -135,15 +139,16 @@ func (r *result) look(t *testing.T, see look) []string {
 	return got
 }
 
-// views is what the client sees of instances at these addresses.
-func (c client) views(addrs []string) []string {
-	var all []string
-	for _, a := range addrs {
+// views is what the client sees of these instances.
+func (c client) views(ids []string) (all []string) {
+	for _, id := range ids {
+		at := instances[id]
 		if c.ports {
-			a += ":8080"
+			at += ":8080"
 		}
-		all = append(all, a)
+		all = append(all, at)
 	}
+	slices.Sort(all)
 	return all
 }
 

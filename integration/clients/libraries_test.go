@@ -62,12 +62,15 @@ func repeats(name string, command ...string) func(t *testing.T) look {
 			cmd.Wait()
 		})
 		lines := bufio.NewScanner(out)
-		see := func(ctx context.Context) ([]string, error) {
+		ask := func(ctx context.Context, name string) ([]string, error) {
 			defer context.AfterFunc(ctx, func() { cmd.Process.Kill() })()
 			fmt.Fprintln(in, name)
 			return paragraph(lines)
 		}
-		return see
+		if _, err := ask(t.Context(), "localhost"); err != nil { // it has started when it answers
+			t.Fatalf("%v: %v", cmd, err)
+		}
+		return func(ctx context.Context) ([]string, error) { return ask(ctx, name) }
 	}
 }
 
@@ -99,14 +102,17 @@ func goHost(*testing.T) look {
 	}
 }
 
-func goService(*testing.T) look {
+func goService(*testing.T) look { return goServiceFrom(pure) }
+
+// goServiceFrom asks for SRV, and then for the addresses of each target.
+func goServiceFrom(r *net.Resolver) look {
 	return func(ctx context.Context) (found []string, err error) {
-		_, srvs, err := pure.LookupSRV(ctx, "http", "tcp", host)
+		_, srvs, err := r.LookupSRV(ctx, "http", "tcp", host)
 		if err != nil {
 			return nil, unlessNotFound(err)
 		}
 		for _, srv := range srvs {
-			addrs, err := pure.LookupHost(ctx, srv.Target)
+			addrs, err := r.LookupHost(ctx, srv.Target)
 			if unlessNotFound(err) != nil {
 				return nil, err
 			}

@@ -3,7 +3,6 @@
 package clients
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -92,22 +91,30 @@ func startRegistry(t *testing.T) *registry {
 // service is the one that every client looks for.
 const service = "web"
 
-// put registers an instance of the service: its ID and its addresses.
-func (r *registry) put(t *testing.T, id, state string, addrs ...string) {
+// put registers an instance of the service.
+func (r *registry) put(t *testing.T, id, state string) {
 	t.Helper()
-	body := fmt.Sprintf(`{"addresses":["%s"],"ports":[{"name":"http","number":8080}],"ttl":%q,"lease":"1h","state":%q}`,
-		strings.Join(addrs, `","`), ttl, state)
-	r.request(t, http.MethodPut, id, body)
+	r.request(t, http.MethodPut, id, fmt.Sprintf(`{"addresses":[%q],"ports":[{"name":"http","number":8080}],"ttl":%q,"lease":"1h","state":%q}`,
+		instances[id], ttl, state))
 }
 
 func (r *registry) drop(t *testing.T, id string) {
 	t.Helper()
-	r.request(t, http.MethodDelete, id, "")
+	if status := r.request(t, http.MethodDelete, id, ""); status == http.StatusNotFound {
+		t.Errorf("there was no instance %q to drop", id)
+	}
 }
 
-func (r *registry) request(t *testing.T, method, id, body string) {
+// clear drops what a client's test has left.
+func (r *registry) clear(t *testing.T) {
+	for id := range instances {
+		r.request(t, http.MethodDelete, id, "")
+	}
+}
+
+func (r *registry) request(t *testing.T, method, id, body string) (status int) {
 	t.Helper()
-	req, err := http.NewRequest(method, fmt.Sprintf("http://%s/v1/services/%s/instances/%s", r.server.HTTP, service, id), bytes.NewBufferString(body))
+	req, err := http.NewRequest(method, fmt.Sprintf("http://%s/v1/services/%s/instances/%s", r.server.HTTP, service, id), strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,8 +123,8 @@ func (r *registry) request(t *testing.T, method, id, body string) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode >= 300 {
-		problem, _ := io.ReadAll(resp.Body)
-		t.Fatalf("%s %s: %s", method, id, problem)
+	if said, _ := io.ReadAll(resp.Body); resp.StatusCode >= 300 && resp.StatusCode != http.StatusNotFound {
+		t.Fatalf("%s %s: %s", method, id, said)
 	}
+	return resp.StatusCode
 }

@@ -22,4 +22,10 @@ var clients = []client{
 	{name: "Python getaddrinfo", version: []string{"python3", "--version"}, start: repeats(host, "python3", "testdata/lookup.py")},
 	{name: "Node.js dns.lookup", version: []string{"node", "--version"}, start: repeats(host, "node", "testdata/lookup.js")},
 	{name: "Java InetAddress", version: []string{"java", "-version"}, holds: 5 * time.Second, start: java},
+	{name: "HAProxy", version: []string{"haproxy", "-v"}, ports: true, holds: 2 * time.Second, start: haproxy},
+	{name: "nginx", version: []string{"nginx", "-v"}, start: nginx},
+	{name: "Prometheus", version: []string{"prometheus", "--version"}, ports: true, holds: 15 * time.Second, start: prometheus},
+	{name: "unbound", version: []string{"unbound", "-V"}, ports: true, start: unbound},
+	{name: "dnsmasq", version: []string{"dnsmasq", "--version"}, ports: true, start: dnsmasq},
+	{name: "systemd-resolved", version: []string{"sh", "-c", "LD_LIBRARY_PATH=$(echo " + unpacked + "/usr/lib/*/systemd) " + unpacked + "/usr/bin/resolvectl --version"}, start: resolved},
 }

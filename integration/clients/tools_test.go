@@ -33,17 +33,22 @@ func prints(command ...string) func(t *testing.T) look {
 var verdict = regexp.MustCompile(`status: (\w+)|resolution failed: (.*)`)
 var may = regexp.MustCompile(`: (NOERROR|NXDOMAIN|ncache nxdomain|ncache nxrrset)$`)
 
-func printed(out string) (found []string, err error) {
+func printed(out string) ([]string, error) {
 	for _, v := range verdict.FindAllString(out, -1) {
 		if !may.MatchString(v) {
 			return nil, fmt.Errorf("it says %q:\n%s", v, out)
 		}
 	}
+	return addressesIn(out), nil
+}
+
+// addressesIn are those at the ends of lines.
+func addressesIn(out string) (found []string) {
 	for line := range strings.Lines(out) {
 		words := strings.Fields(line)
 		if n := len(words); n > 0 && net.ParseIP(words[n-1]) != nil {
 			found = append(found, words[n-1])
 		}
 	}
-	return found, nil
+	return found
 }

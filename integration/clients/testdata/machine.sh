@@ -10,13 +10,19 @@ echo 'hosts: files dns
 passwd: files
 group: files' >"$dir/nsswitch.conf"
 printf 'nameserver 127.0.0.1\nsearch svc.internal\n' >"$dir/resolv.conf"
-for file in nsswitch.conf resolv.conf; do mount --bind "$dir/$file" "/etc/$file"; done
+cp /etc/passwd "$dir/passwd"
+grep -q '^systemd-resolve:' /etc/passwd || echo 'systemd-resolve:x:64990:65534::/:/usr/sbin/nologin' >>"$dir/passwd"
+for file in nsswitch.conf resolv.conf passwd; do mount --bind "$dir/$file" "/etc/$file"; done
 
-# Resolvers ask for the families that the machine has an address of beside loopback.
+# Resolvers look whether there is a network, and ask for the families of its addresses.
 # Each address of these networks is one of this machine.
 ip link set lo up
-ip address add 10.7.0.1/24 dev lo
-ip address add fd07::1/64 dev lo nodad
-ip -6 route add local fd07::/64 dev lo
+ip link add lan type veth peer name far-end
+ip link set lan up
+ip link set far-end up
+ip address add 10.7.0.1/24 dev lan
+ip address add fd07::1/64 dev lan nodad
+ip route add local 10.7.0.0/24 dev lo
+ip route add local fd07::/64 dev lo
 
 exec "$@"
