@@ -2,8 +2,10 @@ package dnsserver
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -115,6 +117,25 @@ func (s *Server) Addrs() []netip.AddrPort {
 		addrs[i] = b.addr
 	}
 	return addrs
+}
+
+// Files gives copies of all sockets, for a process that is to take over (see
+// Options.Inherited). They are the caller's, also on an error.
+func (s *Server) Files() (files []*os.File, err error) {
+	add := func(f *os.File, ferr error) {
+		if ferr == nil {
+			files = append(files, f)
+		} else if err == nil {
+			err = fmt.Errorf("copy a socket: %w", ferr)
+		}
+	}
+	for _, b := range s.bound {
+		add(b.tcp.File())
+		for _, c := range b.udp {
+			add(c.File())
+		}
+	}
+	return files, err
 }
 
 // Serve answers until ctx is done. Then it answers what it has read, closes its

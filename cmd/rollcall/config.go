@@ -25,6 +25,8 @@ type Config struct {
 	TTL          time.Duration
 	DataDir      string // "": registrations end with the process
 	AnswerLimit  int    // 0: none
+	Control      string // Unix socket for a successor; "": that in DataDir, if there is one
+	Replace      bool
 	MaxInstances int
 	LogLevel     slog.Level
 	LogFormat    string // "text" or "json"
@@ -43,6 +45,7 @@ type setting[C any] struct {
 	def  string // "" means none
 	many bool   // may be given several times, or as a list: "a,b" or "a b"
 	line bool   // with many: a list has a value on each line
+	yes  bool   // a flag without a value is "true"
 	help string // says what it does to the `VALUE`
 	// set reads one value into its field. It is called once for each value, in
 	// order. Its error is the rule that the value breaks: "must be …".
@@ -92,6 +95,12 @@ var settings = []setting[Config]{
 	}, {
 		name: "answer-limit", def: "0", set: setNumber(func(c *Config) *int { return &c.AnswerLimit }, 0, 1000),
 		help: "answer with at most `N` A, AAAA or SRV records, of more with a random part; 0 is all",
+	}, {
+		name: "control", set: func(c *Config, v string) error { c.Control = v; return nil },
+		help: "wait for the server that is to replace this one on the Unix socket `PATH` (default: control.sock in --data-dir)",
+	}, {
+		name: "replace", yes: true, set: setReplace,
+		help: "take over from the server that waits on --control: its sockets, what it knows, and --data-dir; without one just start",
 	}, {
 		name: "max-instances", def: "1000000", set: setNumber(func(c *Config) *int { return &c.MaxInstances }, 1, 100_000_000),
 		help: "hold at most `N` instances of all sources together",

@@ -58,9 +58,12 @@ func (g group[C]) flags(names ...string) []cli.Flag {
 			continue
 		}
 		usage := fmt.Sprintf("%s [$%s]", s.help, g.env(s.name))
-		if s.many {
+		switch {
+		case s.many:
 			flags = append(flags, &cli.StringSliceFlag{Name: s.name, Usage: usage, DefaultText: s.def})
-		} else {
+		case s.yes:
+			flags = append(flags, &cli.BoolFlag{Name: s.name, Usage: usage})
+		default:
 			flags = append(flags, &cli.StringFlag{Name: s.name, Usage: usage, DefaultText: s.def})
 		}
 	}
@@ -95,7 +98,7 @@ func (g group[C]) load(c *cli.Context, p *process, names ...string) (*C, error) 
 // variables often cannot leave one out.
 func (g group[C]) find(s *setting[C], c *cli.Context, p *process, file map[string]given) given {
 	if c.IsSet(s.name) {
-		v := given{origin: "--" + s.name, values: []string{c.String(s.name)}}
+		v := given{origin: "--" + s.name, values: []string{fmt.Sprint(c.Value(s.name))}}
 		if s.many {
 			v.values = c.StringSlice(s.name)
 		}

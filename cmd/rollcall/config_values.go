@@ -127,6 +127,21 @@ func setNumber(field func(*Config) *int, least, most int) func(*Config, string) 
 	}
 }
 
+func setReplace(c *Config, value string) (err error) {
+	if c.Replace, err = strconv.ParseBool(value); err != nil {
+		return errors.New("must be true or false")
+	}
+	return nil
+}
+
+// control is where a server waits for its successor; "" is nowhere.
+func (c *Config) control() string {
+	if c.Control == "" && c.DataDir != "" {
+		return filepath.Join(c.DataDir, "control.sock")
+	}
+	return c.Control
+}
+
 func setLogLevel(c *Config, value string) error {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, value) {
 		return errors.New("must be debug, info, warn or error")

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/rollcall-dns/rollcall/sockets"
@@ -18,27 +19,27 @@ const maxConns = 16_384
 // httpServer serves one handler on one socket, with limits on all that a client
 // could make last or grow.
 type httpServer struct {
+	socket   *net.TCPListener
 	listener *conns
 	server   http.Server
 }
 
 // listenHTTP binds addr, unless a socket for it is inherited, for at most limit
-// connections at the same time.
-func listenHTTP(addr netip.AddrPort, inherited *sockets.Set, h http.Handler, limit int, log *slog.Logger) (*httpServer, error) {
-	var l net.Listener
-	if tcp := inherited.TakeTCP(addr); tcp != nil {
-		l = tcp
-	} else {
-		var err error
-		if l, err = net.Listen("tcp", addr.String()); err != nil {
+// connections at the same time. The handler is set before it is run.
+func listenHTTP(addr netip.AddrPort, inherited *sockets.Set, limit int, log *slog.Logger) (*httpServer, error) {
+	l := inherited.TakeTCP(addr)
+	if l == nil {
+		any, err := net.Listen("tcp", addr.String())
+		if err != nil {
 			return nil, err
 		}
+		l = any.(*net.TCPListener)
 	}
 	limited := limitConns(l, limit)
 	return &httpServer{
+		socket:   l,
 		listener: limited,
 		server: http.Server{
-			Handler:           limited.sparing(h),
 			ConnState:         limited.changed,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       15 * time.Second,
@@ -49,6 +50,12 @@ func listenHTTP(addr netip.AddrPort, inherited *sockets.Set, h http.Handler, lim
 		},
 	}, nil
 }
+
+// handle sets what is served, with the connections kept while there is room.
+func (s *httpServer) handle(h http.Handler) { s.server.Handler = s.listener.sparing(h) }
+
+// file is a copy of the socket, for another process.
+func (s *httpServer) file() (*os.File, error) { return s.socket.File() }
 
 // run serves until ctx is done, then finishes the requests under way.
 func (s *httpServer) run(ctx context.Context) error {

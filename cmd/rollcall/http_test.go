@@ -25,10 +25,11 @@ func startHTTP(t *testing.T, ctx context.Context, h http.HandlerFunc) (url strin
 
 func startLimited(t *testing.T, ctx context.Context, h http.HandlerFunc, limit int) (url string, stopped func() error) {
 	t.Helper()
-	s, err := listenHTTP(netip.MustParseAddrPort("127.0.0.1:0"), nil, h, limit, slog.New(slog.DiscardHandler))
+	s, err := listenHTTP(netip.MustParseAddrPort("127.0.0.1:0"), nil, limit, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.handle(h)
 	end := make(chan error, 1)
 	go func() { end <- s.run(ctx) }()
 	stopped = sync.OnceValue(func() error { return <-end })
@@ -61,7 +62,7 @@ func TestHTTPFinishesRequestsUnderWay(t *testing.T) {
 }
 
 func TestHTTPThatLosesItsSocketFails(t *testing.T) {
-	s, err := listenHTTP(netip.MustParseAddrPort("127.0.0.1:0"), nil, http.NotFoundHandler(), maxConns, slog.New(slog.DiscardHandler))
+	s, err := listenHTTP(netip.MustParseAddrPort("127.0.0.1:0"), nil, maxConns, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

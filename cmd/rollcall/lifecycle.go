@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,11 +12,13 @@ import (
 // A part of the program runs until its context is done. An earlier return, also
 // one without an error, ends the program.
 type part struct {
-	name string
-	run  func(ctx context.Context) error
+	name   string
+	run    func(ctx context.Context) error
+	within time.Duration // how long it may take to stop; 0 is stopTime
 }
 
-// stopTime is how long a part may take to stop before the next is told to.
+// stopTime is how long a part may take to stop, unless it says otherwise, before the
+// next is told to.
 const stopTime = 5 * time.Second
 
 // runParts runs all parts until ctx is done or one of them returns. Then it
@@ -74,13 +77,14 @@ func start(ctx context.Context, p part, first chan<- error) running {
 func (r running) stop(log *slog.Logger) error {
 	began := time.Now()
 	r.cancel()
-	t := time.NewTimer(stopTime)
+	within := cmp.Or(r.within, stopTime)
+	t := time.NewTimer(within)
 	defer t.Stop()
 	select {
 	case <-r.done:
 		log.Debug("stopped", "part", r.name, "after", time.Since(began))
 		return *r.err
 	case <-t.C:
-		return fmt.Errorf("%s: did not stop within %v", r.name, stopTime)
+		return fmt.Errorf("%s: did not stop within %v", r.name, within)
 	}
 }

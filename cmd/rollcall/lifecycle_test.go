@@ -21,7 +21,7 @@ type steps struct {
 
 // part waits for its end, then takes d to stop, and returns err.
 func (s *steps) part(name string, d time.Duration, err error) part {
-	return part{name, func(ctx context.Context) error {
+	return part{name: name, run: func(ctx context.Context) error {
 		<-ctx.Done()
 		time.Sleep(d)
 		s.mu.Lock()
@@ -67,7 +67,7 @@ func TestPartThatReturnsEndsTheProgram(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s steps
-				dns := part{"dns", func(context.Context) error { time.Sleep(time.Second); return tt.err }}
+				dns := part{name: "dns", run: func(context.Context) error { time.Sleep(time.Second); return tt.err }}
 				err := runParts(t.Context(), slog.New(slog.DiscardHandler), s.part("http", 0, nil), dns)
 				if err == nil || err.Error() != tt.want {
 					t.Errorf("got error %v, want %q", err, tt.want)

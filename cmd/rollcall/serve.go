@@ -11,8 +11,6 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/rollcall-dns/rollcall/sockets"
 )
 
 func serveCommand(p *process) *cli.Command {
@@ -41,17 +39,16 @@ func serveCommand(p *process) *cli.Command {
 
 // serve runs a server until ctx is done.
 func serve(ctx context.Context, cfg *Config, log *slog.Logger, p *process) error {
-	inherited, err := sockets.FromSystemd()
-	if err != nil {
-		return fmt.Errorf("take over the sockets of systemd: %w", err)
-	}
-	defer inherited.Close()
-	s, err := newServer(cfg, inherited, log)
+	from, err := inherit(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	if left := inherited.Left(); len(left) > 0 {
-		log.Warn("sockets of systemd are not used: neither --dns nor --http has their addresses", "sockets", left)
+	s, err := newServer(ctx, cfg, from, log)
+	if err != nil {
+		return err
+	}
+	if left := from.sockets.Left(); len(left) > 0 {
+		log.Warn("sockets are not used: neither --dns nor --http has their addresses", "sockets", left)
 	}
 	s.above = findSupervisor()
 	printHints(p.stdout, p.args[0], s)

@@ -37,7 +37,7 @@ func testConfig() *Config {
 // its error.
 func startServer(t *testing.T, cfg *Config) (s *server, stop func() error) {
 	t.Helper()
-	s, err := newServer(cfg, nil, slog.New(slog.DiscardHandler))
+	s, err := newServer(t.Context(), cfg, new(heritage), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestServerThatCannotStartLeavesNothingOpen(t *testing.T) {
 			cfg.DataDir = filepath.Join(t.TempDir(), "data")
 			dir := cfg.DataDir
 			tt.set(cfg)
-			s, err := newServer(cfg, nil, slog.New(slog.DiscardHandler))
+			s, err := newServer(t.Context(), cfg, new(heritage), slog.New(slog.DiscardHandler))
 			if s != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("got error %v, want one that says %q", err, tt.want)
 			}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/rollcall-dns/rollcall/admin"
 	"github.com/rollcall-dns/rollcall/dnsserver"
-	"github.com/rollcall-dns/rollcall/sockets"
+	"github.com/rollcall-dns/rollcall/handover"
 	"github.com/rollcall-dns/rollcall/sources"
 	"github.com/rollcall-dns/rollcall/sources/selfreg"
 	"github.com/rollcall-dns/rollcall/zone"
@@ -29,23 +29,31 @@ type server struct {
 	dns       *dnsserver.Server
 	http      *httpServer
 	advertise []netip.Addr // addresses of this host
+	from      *heritage
 	above     supervisor
+	offer     *handover.Offer // nil: nobody can take over
 	stopping  atomic.Bool
 }
 
 // newServer wires a server and opens its sockets, but for those that it inherits.
-// Nothing runs yet.
-func newServer(cfg *Config, inherited *sockets.Set, log *slog.Logger) (*server, error) {
-	s := &server{cfg: cfg, log: log}
-	if err := s.wire(inherited); err != nil {
+// What only one process may have it takes last. Nothing runs yet.
+func newServer(ctx context.Context, cfg *Config, from *heritage, log *slog.Logger) (*server, error) {
+	s := &server{cfg: cfg, log: log, from: from}
+	if err := s.wire(ctx); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *server) wire(inherited *sockets.Set) (err error) {
+func (s *server) wire(ctx context.Context) (err error) {
 	cfg, now := s.cfg, monotonic()
+	engine := findEngine(cfg.Docker)
+	hidden := hostHidden(engine)
+	if err := checkAdvertise(cfg.Advertise, engine, hidden); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	s.advertise = advertised(cfg.Advertise, hidden, s.log)
 	s.zone, err = zone.New(zone.Options{
 		Domains:      cfg.Domains,
 		Elsewhere:    cfg.Elsewhere,
@@ -57,47 +65,55 @@ func (s *server) wire(inherited *sockets.Set) (err error) {
 	if err != nil {
 		return fmt.Errorf("--domain: %w", err)
 	}
-	entries, err := s.wireSources(now)
-	if err != nil {
+	if err := s.listen(now); err != nil {
 		return err
 	}
-	s.sources = sources.NewSupervisor(sources.Options{Zone: s.zone, Sources: entries, Logger: s.log})
+	if err := s.from.takeOver(ctx, s.zone); err != nil {
+		return err
+	}
+	return s.wireSources(engine, now)
+}
 
-	answer := dnsserver.Authority(s.zone, s.sources.Ready, now, dnsserver.SpecialNames(cfg.Domains, cfg.Elsewhere, nil))
+// listen opens all sockets; now is the clock of leases and of lookups.
+func (s *server) listen(now func() int64) (err error) {
+	cfg := s.cfg
+	ready := func() bool { return s.sources.Ready() }
+	answer := dnsserver.Authority(s.zone, ready, now, dnsserver.SpecialNames(cfg.Domains, cfg.Elsewhere, nil))
 	s.dns, err = dnsserver.Listen(dnsserver.Options{
-		Addrs: cfg.DNS, Inherited: inherited, Handler: answer, Log: s.log,
+		Addrs: cfg.DNS, Inherited: s.from.sockets, Handler: answer, Log: s.log,
 		NSID: cfg.NSID, ResponseRate: cfg.ResponseRate, MaxConns: cfg.TCPConns, MaxConnsPerIP: cfg.TCPConnsEach,
 	})
 	if err != nil {
 		return fmt.Errorf("--dns: %w", err)
 	}
-	register := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status})
-	handler := admin.Handler(admin.Options{Zone: s.zone, Clock: now, NameServer: s.nameServer(), Waiting: s.waiting}, register)
-	if s.http, err = listenHTTP(cfg.HTTP, inherited, handler, maxConns, s.log); err != nil {
+	if s.http, err = listenHTTP(cfg.HTTP, s.from.sockets, maxConns, s.log); err != nil {
 		return fmt.Errorf("--http: %w", err)
 	}
 	return nil
 }
 
-// wireSources makes all sources; now is the clock of leases and of lookups.
-func (s *server) wireSources(now func() int64) (entries []sources.Entry, err error) {
-	cfg, engine := s.cfg, findEngine(s.cfg.Docker)
-	hidden := hostHidden(engine)
-	if err := checkAdvertise(cfg.Advertise, engine, hidden); err != nil {
-		return nil, &exitError{exitUsage, err}
-	}
-	s.advertise = advertised(cfg.Advertise, hidden, s.log)
+// wireSources makes all sources, and what is served of them over HTTP.
+func (s *server) wireSources(engine *engine, now func() int64) (err error) {
+	cfg := s.cfg
 	s.selfreg, err = selfreg.New(selfreg.Options{
-		Zone: s.zone, Now: now, Advertise: s.advertise, DataDir: cfg.DataDir, Logger: s.log,
+		Zone: s.zone, Now: now, Advertise: s.advertise, DataDir: cfg.DataDir, Records: s.from.records, Logger: s.log,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("--data-dir %q: %w", cfg.DataDir, err)
+		return fmt.Errorf("--data-dir %q: %w", cfg.DataDir, err)
 	}
-	entries = append(entries, sources.Entry{Source: s.selfreg})
+	entries := []sources.Entry{{Source: s.selfreg}}
 	if engine != nil {
-		entries = append(entries, engine.entry(s.advertise, s.log))
+		entries = append(entries, s.from.known(engine.entry(s.advertise, s.log)))
 	}
-	return entries, nil
+	s.sources = sources.NewSupervisor(sources.Options{Zone: s.zone, Sources: entries, Logger: s.log})
+	register := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status})
+	s.http.handle(admin.Handler(admin.Options{Zone: s.zone, Clock: now, NameServer: s.nameServer(), Waiting: s.waiting}, register))
+	if at := cfg.control(); at != "" {
+		if s.offer, err = handover.Listen(at); err != nil {
+			return fmt.Errorf("--control: %w", err)
+		}
+	}
+	return nil
 }
 
 // close releases what newServer opened, when the server will not run.
@@ -111,6 +127,10 @@ func (s *server) close() {
 	if s.http != nil {
 		s.http.close()
 	}
+	if s.offer != nil {
+		s.offer.Close()
+	}
+	s.from.close()
 }
 
 // monotonic gives the clock of leases and of lookups: nanoseconds since the
@@ -120,19 +140,22 @@ func monotonic() func() int64 {
 	return func() int64 { return int64(time.Since(began)) }
 }
 
-// run runs the server until ctx is done. It stops in this order: readiness, HTTP,
-// sources, DNS; so whatever was accepted is finished, and the last answers are
-// those of a zone that knows all it ever knew.
+// run runs the server until ctx is done, or a successor has taken over. It stops in
+// this order: readiness, HTTP, sources, DNS; so whatever was accepted is finished,
+// and the last answers are those of a zone that knows all it ever knew.
 func (s *server) run(ctx context.Context) error {
 	for _, a := range s.dns.Addrs() {
 		s.log.Info("answering DNS", "address", a)
 	}
 	s.log.Info("serving HTTP", "address", s.httpAddr())
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	defer context.AfterFunc(ctx, func() { s.stopping.Store(true) })()
 	return runParts(ctx, s.log,
-		part{"HTTP", s.http.run},
-		part{"sources", s.runSources},
-		part{"DNS", s.dns.Serve},
+		part{name: "HTTP", run: s.http.run},
+		part{name: "sources", run: s.runSources},
+		part{name: "succession", run: func(ctx context.Context) error { return s.awaitSuccessor(ctx, stop) }, within: successionTime},
+		part{name: "DNS", run: s.serveDNS},
 	)
 }
 

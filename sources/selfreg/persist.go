@@ -8,26 +8,44 @@ import (
 	"github.com/rollcall-dns/rollcall/sources/lease"
 )
 
-// load opens DataDir and takes up the registrations that are in it.
+// load opens DataDir, if there is one, and takes up the registrations that are in
+// it, or those of the process before.
 func (s *Source) load() error {
+	if s.opt.DataDir == "" {
+		for _, r := range s.opt.Records {
+			s.take(r.ID, r.Data)
+		}
+		s.grantAll()
+		return nil
+	}
 	j, records, err := lease.OpenJournal(s.opt.DataDir, s.log)
 	if err != nil {
 		return err
 	}
 	for id, data := range records {
-		r, f := s.decode(id, data)
-		if len(f) > 0 {
-			s.log.Error("registration in the data directory is not valid, and left out", "instance", id, "field", f[0].Field, "rule", f[0].Reason)
-			continue
-		}
-		s.regs[id] = r
+		s.take(id, data)
 	}
-	for id, r := range s.regs { // only now: it takes a second to read 100,000
-		r.in.Lease, _ = s.leases.Grant(id, r.period)
-	}
+	s.grantAll()
 	s.journal = j
 	s.log.Info("registrations read", "directory", s.opt.DataDir, "instances", len(s.regs))
 	return nil
+}
+
+// take takes up a registration as it was kept.
+func (s *Source) take(id string, data []byte) {
+	r, f := s.decode(id, data)
+	if len(f) > 0 {
+		s.log.Error("stored registration is not valid, and left out", "instance", id, "field", f[0].Field, "rule", f[0].Reason)
+		return
+	}
+	s.regs[id] = r
+}
+
+// grantAll begins the leases, when all are read: it takes a second to read 100,000.
+func (s *Source) grantAll() {
+	for id, r := range s.regs {
+		r.in.Lease, _ = s.leases.Grant(id, r.period)
+	}
 }
 
 func (s *Source) decode(key string, data []byte) (*registration, faults) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,9 @@ type Options struct {
 	// DataDir is where registrations outlive the process; "" means nowhere. No
 	// other process may use it at the same time.
 	DataDir string
+	// Records are the registrations of the process that this one replaces, as its
+	// Records gave them. Those in DataDir are the same, and are used instead.
+	Records []lease.Record
 	// Logger is told which leases have ended, and what is wrong with DataDir. Nil
 	// means slog.Default.
 	Logger *slog.Logger
@@ -72,10 +76,8 @@ func New(o Options) (*Source, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
-	if o.DataDir != "" {
-		if err := s.load(); err != nil {
-			return nil, err
-		}
+	if err := s.load(); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -130,6 +132,14 @@ func (s *Source) Close() error {
 	}
 	s.closed = true
 	return s.journal.Close()
+}
+
+// Records gives all registrations, for the process that replaces this one. It waits
+// for a Run under way; after Close they are those that the other begins with.
+func (s *Source) Records() []lease.Record {
+	s.running.Lock()
+	defer s.running.Unlock()
+	return slices.Collect(s.live())
 }
 
 // report sends the complete set.
