@@ -1,6 +1,9 @@
 package zone
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // The record types that a zone has (RFC 1035 §3.2.2, 2782, 3596).
 const (
@@ -71,6 +74,7 @@ type Answer struct {
 	limit int // of the records of a set; 0: none
 	seed  uint32
 	ranks []rank                 // of the records of the set, if there is a limit
+	least uint32                 // the smallest TTL that was added since begin
 	chain int                    // CNAME records at the beginning of Answer
 	seen  map[recordKey]struct{} // records of a long answer, to tell repetitions
 	long  bool                   // seen is that of this answer
@@ -136,6 +140,7 @@ func (a *Answer) add(r Record) bool { return a.addFor(r, nil, 0) }
 
 // addFor is add for an SRV record that points to a group of m.
 func (a *Answer) addFor(r Record, m *member, group uint8) bool {
+	a.least = min(a.least, r.TTL) // also of a repetition: else the set's TTL would depend on where it begins
 	if a.limit > 0 {
 		a.keep(r, m, group)
 		return true
@@ -213,7 +218,7 @@ const maxRecords = 4096
 
 // begin begins a set, behind the records that are there.
 func (a *Answer) begin() {
-	a.chain, a.ranks, a.long = len(a.Answer), a.ranks[:0], false
+	a.chain, a.ranks, a.long, a.least = len(a.Answer), a.ranks[:0], false, math.MaxUint32
 }
 
 // finish gives the records that were added their order and one TTL, the smallest
@@ -227,12 +232,8 @@ func (a *Answer) finish() {
 	if len(set) > a.max {
 		set, a.Answer, a.Cut = set[:a.max], a.Answer[:a.chain+a.max], true
 	}
-	least := set[0].TTL
 	for i := range set {
-		least = min(least, set[i].TTL)
-	}
-	for i := range set {
-		set[i].TTL = least
+		set[i].TTL = a.least
 	}
 	a.rotate()
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rollcall-dns/rollcall/zone"
 	"github.com/rollcall-dns/rollcall/zone/zonetest"
@@ -136,6 +137,26 @@ func TestRecordsThatRepeatComeOnce(t *testing.T) {
 			s.Lookup(&zone.Question{Name: zonetest.Wire(t, "web.svc.test."), Type: tt.typ}, &a)
 			if len(a.Answer) != tt.want {
 				t.Errorf("type %d: %d records, want %d", tt.typ, len(a.Answer), tt.want)
+			}
+		}
+	}
+}
+
+// The same set has the same TTL, wherever an answer begins.
+func TestRecordThatRepeatsCountsForTheTTL(t *testing.T) {
+	z := newZone(t)
+	for i, ttl := range []time.Duration{9 * time.Second, 7 * time.Second, 8 * time.Second} {
+		in := up("web", fmt.Sprintf("h%d", i), at("10.0.0.1"))
+		in.TTL, in.Meta = ttl, map[string]string{"version": "1"}
+		apply(t, z, put(in))
+	}
+	s := z.Snapshot()
+	var a zone.Answer
+	for _, typ := range []uint16{zone.TypeA, zone.TypeTXT} {
+		for seed := range uint32(20) {
+			s.Lookup(&zone.Question{Name: zonetest.Wire(t, "web.svc.test."), Type: typ, Seed: seed << 27}, &a)
+			if len(a.Answer) != 1 || a.Answer[0].TTL != 7 {
+				t.Errorf("type %d, seed %d: %d records, TTL %d, want one of 7 s", typ, seed, len(a.Answer), a.Answer[0].TTL)
 			}
 		}
 	}
