@@ -10,13 +10,10 @@ import (
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
-// typeCNAME is that of RFC 1035 §3.2.2.
-const typeCNAME = 5
-
 // typeNames are the types that are written in a form of their own. All others have
 // the form of RFC 3597 §5, which servers read for every type.
 var typeNames = map[uint16]string{
-	zone.TypeA: "A", zone.TypeNS: "NS", typeCNAME: "CNAME", zone.TypeSOA: "SOA", zone.TypePTR: "PTR",
+	zone.TypeA: "A", zone.TypeNS: "NS", zone.TypeCNAME: "CNAME", zone.TypeSOA: "SOA", zone.TypePTR: "PTR",
 	zone.TypeTXT: "TXT", zone.TypeAAAA: "AAAA", zone.TypeSRV: "SRV",
 }
 
@@ -34,7 +31,7 @@ func rdataText(typ uint16, d []byte) string {
 	case zone.TypeA, zone.TypeAAAA:
 		ip, _ := netip.AddrFromSlice(d)
 		return ip.String()
-	case zone.TypeNS, zone.TypePTR, typeCNAME:
+	case zone.TypeNS, zone.TypePTR, zone.TypeCNAME:
 		return zone.Name(d).String()
 	case zone.TypeSRV:
 		return fmt.Sprintf("%d %d %d %s", binary.BigEndian.Uint16(d), binary.BigEndian.Uint16(d[2:]), binary.BigEndian.Uint16(d[4:]), zone.Name(d[6:]))

@@ -17,7 +17,7 @@ import (
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
-// world is two domains with a container at 172.18.0.2, published at 192.0.2.1, and
+// world is two domains with a container at 172.18.0.2, published at 198.18.0.1, and
 // registered services at other addresses.
 func world(t *testing.T) *zone.Zone {
 	t.Helper()
@@ -35,7 +35,7 @@ func world(t *testing.T) *zone.Zone {
 			ID: "c", Service: "db", State: zone.Up,
 			Endpoints: []zone.Endpoint{
 				{Network: "shop", Addr: addr("172.18.0.2"), Ports: []zone.Port{{Number: 5432}}},
-				{Addr: addr("192.0.2.1"), Ports: []zone.Port{{Number: 32768, Known: 5432}}},
+				{Addr: addr("198.18.0.1"), Ports: []zone.Port{{Number: 32768, Known: 5432}}},
 			},
 		}},
 	})
@@ -95,11 +95,18 @@ func TestZoneFileIsWhatTheAskerIsAnswered(t *testing.T) {
 svc.test. 5 IN SOA ns.dns.svc.test. hostmaster.svc.test. 102 5 5 86400 5
 svc.test. 5 IN NS ns.dns.svc.test.
 ns.dns.svc.test. 5 IN A 192.0.2.53
-db.svc.test. 5 IN A 192.0.2.1
+_postgresql._tcp.svc.test. 5 IN PTR c\@db._postgresql._tcp.svc.test.
+c\@db._postgresql._tcp.svc.test. 5 IN TXT ""
+c\@db._postgresql._tcp.svc.test. 5 IN SRV 0 0 32768 c.db.svc.test.
+_services._dns-sd._udp.svc.test. 5 IN PTR _postgresql._tcp.svc.test.
+b._dns-sd._udp.svc.test. 5 IN PTR svc.test.
+db._dns-sd._udp.svc.test. 5 IN PTR svc.test.
+lb._dns-sd._udp.svc.test. 5 IN PTR svc.test.
+db.svc.test. 5 IN A 198.18.0.1
 db.svc.test. 5 IN SRV 0 0 32768 c.db.svc.test.
 _5432._tcp.db.svc.test. 5 IN SRV 0 0 32768 c.db.svc.test.
 _postgresql._tcp.db.svc.test. 5 IN SRV 0 0 32768 c.db.svc.test.
-c.db.svc.test. 5 IN A 192.0.2.1
+c.db.svc.test. 5 IN A 198.18.0.1
 c.db.svc.test. 5 IN SRV 0 0 32768 c.db.svc.test.
 web.shop.svc.test. 60 IN A 10.0.0.1
 web.shop.svc.test. 60 IN TXT "k=\195\169\"\\; "
@@ -115,10 +122,10 @@ d.f.ip6.arpa. 5 IN SOA ns.dns.svc.test. nobody.invalid. 102 5 5 86400 5
 d.f.ip6.arpa. 5 IN NS ns.dns.svc.test.
 2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa. 30 IN PTR two.web.shop.svc.test.
 `},
-		{"an address that is a zone of its own", "1.2.0.192.in-addr.arpa.", `
-1.2.0.192.in-addr.arpa. 5 IN SOA ns.dns.svc.test. nobody.invalid. 102 5 5 86400 5
-1.2.0.192.in-addr.arpa. 5 IN NS ns.dns.svc.test.
-1.2.0.192.in-addr.arpa. 5 IN PTR c.db.svc.test.
+		{"an address that is a zone of its own", "1.0.18.198.in-addr.arpa.", `
+1.0.18.198.in-addr.arpa. 5 IN SOA ns.dns.svc.test. nobody.invalid. 102 5 5 86400 5
+1.0.18.198.in-addr.arpa. 5 IN NS ns.dns.svc.test.
+1.0.18.198.in-addr.arpa. 5 IN PTR c.db.svc.test.
 `},
 	}
 	h := admin.Handler(options(world(t)), nil)
@@ -144,7 +151,7 @@ d.f.ip6.arpa. 5 IN NS ns.dns.svc.test.
 func TestZoneFileFromANetworkHasItsAddresses(t *testing.T) {
 	h := admin.Handler(options(world(t)), nil)
 	got := lines(t, get(h, "GET", "/v1/zones/svc.test?from=172.18.0.9").Body.String())
-	if !strings.Contains(got, "\nc.db.svc.test. 5 IN A 172.18.0.2\n") || strings.Contains(got, "192.0.2.1\n") {
+	if !strings.Contains(got, "\nc.db.svc.test. 5 IN A 172.18.0.2\n") || strings.Contains(got, "198.18.0.1\n") {
 		t.Errorf("an asker on the network is shown\n%s", got)
 	}
 }

@@ -78,9 +78,10 @@ func sameLabel(l, canonical string) bool {
 	return true
 }
 
-// tagLabel is the label of a tag, or "" when the tag is not one label.
+// tagLabel is the label of a tag, or "" when the tag is not one label, or would be
+// a wildcard (RFC 4592 §2.1.1).
 func tagLabel(tag string) string {
-	if len(tag) > maxLabel || strings.Contains(tag, ".") {
+	if len(tag) > maxLabel || strings.Contains(tag, ".") || tag == "*" {
 		return ""
 	}
 	return asciiLower(tag)

@@ -51,6 +51,11 @@ func (n Name) String() string {
 	return relString(string(n[:len(n)-1])) + "."
 }
 
+// plain are the octets beside letters and digits that all servers read in a zone
+// file as they are, and as nothing else. The others are written as numbers: not all
+// servers read a backslash before them alike.
+const plain = "-_*/"
+
 // relString is the presentation form of labels that lack the root label,
 // without a final dot.
 func relString(rel string) string {
@@ -59,13 +64,12 @@ func relString(rel string) string {
 		l := int(rel[0])
 		for _, c := range []byte(rel[1 : 1+l]) {
 			switch {
-			case c == '.' || c == '\\' || c == '"' || c == ';' || c == '(' || c == ')' || c == '@' || c == '$':
-				b.WriteByte('\\')
+			case alnum(c) || strings.IndexByte(plain, c) >= 0:
 				b.WriteByte(c)
-			case c <= ' ' || c > '~':
-				fmt.Fprintf(&b, "\\%03d", c)
+			case c == '.':
+				b.WriteString(`\.`)
 			default:
-				b.WriteByte(c)
+				fmt.Fprintf(&b, "\\%03d", c)
 			}
 		}
 		if rel = rel[1+l:]; rel != "" {

@@ -42,6 +42,15 @@ func TestParseName(t *testing.T) {
 
 // What ParseName takes, a DNS library packs to the same octets; what String gives,
 // ParseName reads back.
+// What is not plain is written as a number: servers differ in what they read a
+// backslash before other octets as.
+func TestNameStringIsReadByEveryServer(t *testing.T) {
+	const name = `a\032b\034\092.x\064y~\.z.\*-_/9.`
+	if got, want := zone.MustParseName(name).String(), `a\032b\034\092.x\064y\126\.z.*-_/9.`; got != want {
+		t.Errorf("%s is written %s, want %s", name, got, want)
+	}
+}
+
 func FuzzParseName(f *testing.F) {
 	for _, s := range []string{"svc.internal.", `a\.b`, `\000\255.x`, "..", `a"b;c.d`} {
 		f.Add(s)

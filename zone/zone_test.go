@@ -75,7 +75,7 @@ func TestNamesOfAnInstance(t *testing.T) {
 	z := newZone(t)
 	web := up("web", "web-1", at("192.0.2.7", tcp(80), named("admin", 9000)), at("2001:db8::7", tcp(80), named("admin", 9000)))
 	web.Priority, web.Weight = 10, 20
-	web.Tags = []string{"v2", "EU", "not.a.label"}
+	web.Tags = []string{"v2", "EU", "not.a.label", "*"}
 	web.Meta = map[string]string{"version": "2.1", "a": "b"}
 	apply(t, z, put(web, up("db.shop", "db", at("192.0.2.8", tcp(5432)))))
 
@@ -103,6 +103,7 @@ func TestNamesOfAnInstance(t *testing.T) {
 		{"below a host is nothing", "x.web-1.web.svc.test. A", "NXDOMAIN"},
 		{"a host's second target is not there", "web-1-2.web.svc.test. A", "NXDOMAIN"},
 		{"tag", "v2.tag.web.svc.test. A", "v2.tag.web.svc.test. 5 IN A 192.0.2.7"},
+		{"tag that would be a wildcard", "*.tag.web.svc.test. A", "NXDOMAIN"},
 		{"tag in another case", "eu.tag.web.svc.test. A", "eu.tag.web.svc.test. 5 IN A 192.0.2.7"},
 		{"stacked tags", "eu.v2.tag.web.svc.test. A", "eu.v2.tag.web.svc.test. 5 IN A 192.0.2.7"},
 		{"stacked tags in another order", "v2.eu.tag.web.svc.test. A", "v2.eu.tag.web.svc.test. 5 IN A 192.0.2.7"},
