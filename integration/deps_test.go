@@ -65,6 +65,8 @@ var rules = []rule{
 		"these tests know the shipped program only from outside"},
 	{"integration/internal/rollcall", nil,
 		"it runs the shipped program, and knows it only from outside"},
+	{"integration/internal/engine", nil,
+		"it runs an engine, and knows nothing of the tests that need one"},
 	{"integration/clients", []string{"integration/internal"},
 		"what clients see is asked of them, and not of a DNS library"},
 	{"integration/peer", nil,

@@ -74,7 +74,7 @@ func setUp(e *testscript.Env, bin string) error {
 // state is what the commands of one script share.
 type state struct {
 	server *rollcall.Server
-	engine *engine
+	engine *scriptEngine
 }
 
 type stateKey struct{}

@@ -24,19 +24,15 @@ const (
 	port = "_http._tcp.web.svc.internal"
 )
 
-// compiled is a program of testdata, made by a C compiler.
-func compiled(compiler string) func(t *testing.T) look {
-	return func(t *testing.T) look {
-		out := filepath.Join(os.Getenv(dirVar), compiler)
-		build := exec.Command(compiler, "-Wall", "-Werror", "-D_GNU_SOURCE", "-o", out, "testdata/lookup.c")
-		if compiler == "musl-gcc" {
-			build.Args = append(build.Args, "-static")
-		}
-		if said, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v\n%s", build, err, said)
-		}
-		return repeats(host, out)(t)
-	}
+// glibc and musl are asked by the same program.
+func glibc(t *testing.T) look { return repeats(host, compiled(t, "gcc"))(t) }
+func musl(t *testing.T) look  { return repeats(host, compiled(t, "musl-gcc", "-static"))(t) }
+
+func compiled(t *testing.T, compiler ...string) (program string) {
+	t.Helper()
+	program = filepath.Join(scratch(t), "lookup")
+	run(t, append(compiler, "-Wall", "-Werror", "-D_GNU_SOURCE", "-o", program, "testdata/lookup.c")...)
+	return program
 }
 
 // repeats is a program that stays, as those do that keep what they have found. It
