@@ -186,7 +186,7 @@ func (l *lookup) own(owner string) dns.RR {
 
 // any answers ANY with no more than that there is something.
 func (l *lookup) any() {
-	for _, t := range [...]uint16{zone.TypeA, zone.TypeAAAA, zone.TypeSRV, zone.TypeTXT, zone.TypePTR, zone.TypeSOA} {
+	for _, t := range zone.Types {
 		l.q.Type, l.q.Max = t, 1
 		if l.s.Lookup(&l.q, &l.a); l.a.Code == zone.Success {
 			l.m.Answer = append(l.m.Answer, something(l.owner, l.a.Answer[0].TTL))
