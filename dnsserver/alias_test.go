@@ -22,8 +22,8 @@ var aliases = []struct{ name, ask, want string }{
 	{"B10 alias to the domain", "home.svc.test. TXT", "NOERROR aa: home.svc.test. 5 IN CNAME svc.test." + noSvc},
 }
 
-func TestAuthorityAnswersWithAliases(t *testing.T) {
-	z := newZone(t)
+func putAliases(t testing.TB, z *zone.Zone) {
+	t.Helper()
 	r := z.Apply(zone.Change{Source: "static", Static: []zone.Static{
 		{ID: "1", Owner: "www", Type: zone.TypeCNAME, Target: "web", TTL: 30e9},
 		{ID: "2", Owner: "ext", Type: zone.TypeCNAME, Target: "edge.example."},
@@ -35,6 +35,11 @@ func TestAuthorityAnswersWithAliases(t *testing.T) {
 	if len(r.Rejected) > 0 {
 		t.Fatal(r.Rejected)
 	}
+}
+
+func TestAuthorityAnswersWithAliases(t *testing.T) {
+	z := newZone(t)
+	putAliases(t, z)
 	everywhere(t, Options{Handler: authorityOf(z)}, func(t *testing.T, open func(testing.TB) *wire) {
 		w := open(t)
 		for _, tt := range aliases {
