@@ -46,6 +46,7 @@ type writer struct {
 	max     int
 	owned   map[string]*owned // by source
 	judged  map[Key]*judged   // instances with checks
+	open    map[netID]bool    // networks that lie over others
 }
 
 // owned is what the zone knows of one source.
@@ -102,6 +103,7 @@ func New(o Options) (*Zone, error) {
 		limit:   o.AnswerLimit,
 		max:     or(o.MaxInstances, defaultMaxInstances),
 		owned:   map[string]*owned{},
+		open:    map[netID]bool{},
 		judged:  map[Key]*judged{},
 	}
 	z.w.serial = o.Serial
@@ -277,13 +279,18 @@ func (w *writer) drop(key Key, o *owned) {
 // setNetworks replaces the networks of a source. Endpoints that belong to no
 // network by name may then belong to another one by address.
 func (w *writer) setNetworks(source string, o *owned, networks []Network) {
-	same := func(a, b Network) bool { return a.Name == b.Name && slices.Equal(a.Prefixes, b.Prefixes) }
+	same := func(a, b Network) bool {
+		return a.Name == b.Name && a.Open == b.Open && slices.Equal(a.Prefixes, b.Prefixes)
+	}
 	if slices.EqualFunc(o.networks, networks, same) {
 		return
 	}
 	var touched []netip.Prefix
 	claimAll := func(networks []Network, on bool) {
 		for _, n := range networks {
+			if delete(w.open, netOf(source, n.Name)); on && n.Open {
+				w.open[netOf(source, n.Name)] = true
+			}
 			for _, p := range n.Prefixes {
 				if !p.IsValid() {
 					continue

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,8 +74,7 @@ func (w *writer) place(e *entry) {
 		if ep.Network != "" {
 			s.nets = setOf(netOf(e.key.Source, ep.Network))
 		} else {
-			c, _ := w.subnets.longest(ep.Addr)
-			s.nets = setOf(c.nets...)
+			s.nets = setOf(w.networksAt(ep.Addr)...)
 		}
 		kind := 0
 		if s.nets.empty() {
@@ -101,6 +101,15 @@ func (w *writer) place(e *entry) {
 	if e.in.State == Up {
 		e.mask = mask
 	}
+}
+
+// networksAt are those that an address belongs to which is bound to none by name.
+func (w *writer) networksAt(a netip.Addr) []netID {
+	c, _ := w.subnets.longest(a)
+	if len(w.open) == 0 {
+		return c.nets
+	}
+	return slices.DeleteFunc(slices.Clone(c.nets), func(n netID) bool { return w.open[n] })
 }
 
 // txtOf is the rdata of a TXT record with one "key=value" string for each pair,
