@@ -37,6 +37,7 @@ type writer struct {
 	state
 	edit    *hamt.Edit // of the Apply under way
 	changed bool
+	freed   []string // targets that nobody may have any more
 
 	domains []Name
 	local   *localZones
@@ -183,6 +184,7 @@ func (z *Zone) Apply(c Change) Result {
 	for i := range c.Verdicts {
 		w.setVerdict(&c.Verdicts[i])
 	}
+	w.grant()
 	if w.changed {
 		w.serial++
 		z.cur.Store(w.snapshot())

@@ -38,8 +38,6 @@ type member struct {
 	targets []string
 }
 
-func (m *member) host() string { return first(m.targets[0]) }
-
 // compile derives all that does not depend on other instances. The instance is valid.
 func (w *writer) compile(key Key, in Instance) *entry {
 	e := &entry{key: key, in: in, ttl: uint32(in.TTL.Seconds()), txt: txtOf(in.Meta)}
@@ -155,6 +153,13 @@ func hostOf(in *Instance) string {
 func suffixed(host string, k Key, try int) string {
 	return host + "-" + digest(k.Source+"\x00"+k.ID+strings.Repeat("\x00", try))
 }
+
+// suffixedPrefix begins the targets of all who wish for a host and have a suffix.
+func suffixedPrefix(host string) string {
+	return string(rune(len(host)+suffixLen)) + host + "-"
+}
+
+const suffixLen = len("-zzzzzz")
 
 // digest is six letters and digits made from s.
 func digest(s string) string {
