@@ -24,11 +24,15 @@ type version struct {
 // its time telling: file systems have clocks of up to 2 s.
 const racy = 2 * time.Second
 
+// atRest reports whether the last write was so long ago that none is under way, and
+// that another one would tell.
+func (v *version) atRest() bool { return v.at.Sub(v.info.ModTime()) > racy }
+
 // is reports whether a file is this version for certain, without reading it. A
 // file that was put in the place of another is another, also behind links.
 func (v *version) is(info fs.FileInfo) bool {
 	return v.info != nil && os.SameFile(v.info, info) && v.info.Size() == info.Size() &&
-		v.info.ModTime().Equal(info.ModTime()) && v.at.Sub(info.ModTime()) > racy
+		v.info.ModTime().Equal(info.ModTime()) && v.atRest()
 }
 
 // read reads the file whole.
@@ -72,7 +76,7 @@ func (s *Source) next(ctx context.Context, seen version) ([]byte, version, error
 			continue
 		}
 		data, v, err := read(s.path)
-		if err != nil || v.sum == seen.sum {
+		if err != nil || v.sum == seen.sum || v.atRest() {
 			return data, v, err
 		}
 		return s.settled(ctx, data, v)
