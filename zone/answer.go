@@ -18,7 +18,7 @@ const (
 )
 
 // Types are those of all records that a zone has, the commonest first.
-var Types = [...]uint16{TypeA, TypeAAAA, TypeSRV, TypeTXT, TypePTR, TypeCNAME, TypeSOA, TypeNS}
+var Types = [...]uint16{TypeA, TypeAAAA, TypeSRV, TypeTXT, TypePTR, TypeHTTPS, TypeCNAME, TypeSOA, TypeNS}
 
 // typeANY asks for whatever there is (RFC 1035 §3.2.3): an alias matches it, and
 // nothing else that a zone answers with by itself.

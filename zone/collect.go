@@ -71,7 +71,11 @@ func (f *filter) collect(q *Question, a *Answer) {
 			f.addresses(q, a)
 		}
 	case TypeSRV:
-		f.services(q, a)
+		if !f.port.https {
+			f.services(q, a)
+		}
+	case TypeHTTPS:
+		f.https(q, a)
 	case TypeTXT:
 		if f.whole {
 			f.descriptions(q, a)
@@ -118,20 +122,25 @@ func address(m *member, i int) (r Record, ok bool) {
 	return r, true
 }
 
-// services collects SRV records, and the addresses of their targets by the same
-// choice of endpoints (RFC 2782).
+// services collects SRV records (RFC 2782).
 func (f *filter) services(q *Question, a *Answer) {
+	f.located(q, a, func(m *member, i int) bool { return f.srv(a, m, i, m.ttlAt(q.Now)) })
+}
+
+// located has add make the records that point to a target, given one endpoint of
+// each, and adds the addresses of the targets by the same choice of endpoints.
+func (f *filter) located(q *Question, a *Answer, add func(m *member, i int) bool) {
 	s := f.scope(q, a)
 	f.chosen = s
 	f.begin(q, s)
 	f.each(q, a, s.mask(q), func(m *member) bool {
-		var done uint64 // groups with an SRV record in the answer
+		var done uint64 // groups with records in the answer
 		for i := range m.e.spots {
 			g := m.e.spots[i].group
 			if done&(1<<g) != 0 || !s.holds(&q.View, m, i) || !f.gives(q.Type, m, i) {
 				continue
 			}
-			if !f.srv(a, m, i, m.ttlAt(q.Now)) {
+			if !add(m, i) {
 				return false
 			}
 			done |= 1 << g

@@ -22,7 +22,7 @@ func (s *Snapshot) listTypes(q *Question, a *Answer) {
 	for set, k := range s.browse.types.All() {
 		more := true
 		l := listing{instances, set, "", k.group}
-		s.members(&l, q, a, func(_ *filter, m *member) bool {
+		s.members(&l, q, a, func(m *member) bool {
 			more = a.add(Record{Type: TypePTR, TTL: m.ttlAt(q.Now), body: set, tail: a.Apex})
 			return false
 		})
@@ -36,13 +36,14 @@ func (s *Snapshot) listTypes(q *Question, a *Answer) {
 const maxAlong = 64
 
 func (s *Snapshot) listInstances(l *listing, q *Question, a *Answer) {
-	s.members(l, q, a, func(f *filter, m *member) bool {
+	port := portSetOf(l.set)
+	s.members(l, q, a, func(m *member) bool {
 		name := a.made(func(b []byte) []byte { return append(appendInstance(b, m.targets[0]), l.set...) })
 		if !a.add(Record{Type: TypePTR, TTL: m.ttlAt(q.Now), body: name, tail: a.Apex}) {
 			return false
 		}
 		if len(a.Additional) < maxAlong {
-			one := filter{one: m, port: f.port, whole: true}
+			one := filter{one: m, port: port, whole: true}
 			one.along(q, a, name)
 		}
 		return true
@@ -50,8 +51,8 @@ func (s *Snapshot) listInstances(l *listing, q *Question, a *Answer) {
 }
 
 // members gives those of a listing that can be answered now.
-func (s *Snapshot) members(l *listing, q *Question, a *Answer, yield func(*filter, *member) bool) {
-	f := filter{port: portSetOf(l.set)}
+func (s *Snapshot) members(l *listing, q *Question, a *Answer, yield func(*member) bool) {
+	var f filter
 	if l.sub != "" {
 		f.tags[0], f.ntags, f.tagBits = l.sub[1:], 1, tagBits(l.sub[1:])
 	}
@@ -61,7 +62,7 @@ func (s *Snapshot) members(l *listing, q *Question, a *Answer, yield func(*filte
 		f.list, _ = n.svc.sets.Get(l.set)
 		f.each(q, a, maskUp, func(m *member) bool {
 			if m == m.e.members[0] && f.carries(m) {
-				more = yield(&f, m)
+				more = yield(m)
 			}
 			return more
 		})

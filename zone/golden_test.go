@@ -31,6 +31,11 @@ func TestGoldenZones(t *testing.T) {
 			up("web", "a", at("10.0.0.3", named("http", 8081), zone.Port{Number: 53, Proto: zone.UDP})),
 		},
 	}
+	zones["https"] = []zone.Instance{
+		up("web", "a", on("shop", "172.18.0.2", secure(t, 8443, "h2", "http/1.1")), on("shop", "fd18::2", secure(t, 8443, "h2", "http/1.1")),
+			at("198.51.100.1", secure(t, 32768, "h2", "http/1.1"))),
+		up("api", "b", at("198.51.100.2", zone.Port{Number: 443, Proto: zone.UDP, ALPN: alpn(t, "h3")})),
+	}
 	zones["replicas"][2].ID = "another a"
 	for name, instances := range zones {
 		t.Run(name, func(t *testing.T) {

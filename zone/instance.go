@@ -45,6 +45,7 @@ type Port struct {
 	Number uint16 // what a client connects to, at least 1
 	Known  uint16 // the number in its names, where it is published under another; 0: Number
 	Proto  Proto
+	ALPN   ALPN // what it speaks inside of TLS or QUIC; gives HTTPS records
 }
 
 // Proto is a transport protocol; the zero value is TCP.

@@ -27,12 +27,14 @@ func portLabels(p *Port) (name, number string) {
 type portSet struct {
 	nameProto
 	number uint16 // of ports without a name; with no name here, of all ports
+	https  bool   // only ports from which https URLs can be fetched, of whichever protocol
 }
 
 // portSetOf reads the key of a set that exists.
 func portSetOf(set string) portSet {
 	p := portSet{nameProto: nameProto{name: first(set)[1:]}}
 	p.proto, _ = ParseProto(first(cut(set))[1:])
+	p.https = cut(set) == httpsLabel
 	p.number = ianaPorts[p.nameProto]
 	if n, ok := decimal(p.name); ok {
 		p.name, p.number = "", n
@@ -46,7 +48,7 @@ func (s *portSet) has(p *Port) bool {
 	switch {
 	case s.any():
 		return true
-	case p.Proto != s.proto:
+	case s.https && !p.https() || !s.https && p.Proto != s.proto:
 		return false
 	case s.name != "" && p.Name != "":
 		return sameLabel(p.Name, s.name)

@@ -104,7 +104,7 @@ func (s *Snapshot) find(a *Answer, rel string, p *place) {
 // find finds which members rel is about; under is what stands in it before the
 // service's name.
 func (s *service) find(a *Answer, rel, under string, f *filter) presence {
-	f.list = s.members
+	f.svc, f.list = s, s.members
 	switch {
 	case under == "":
 		return present
@@ -126,6 +126,9 @@ func (s *service) find(a *Answer, rel, under string, f *filter) presence {
 // port handles "_port._proto" and the empty non-terminal "_proto".
 func (s *service) port(under string, f *filter) presence {
 	if rest := cut(under); rest == "" {
+		if _, ok := s.sets.Get(under); ok { // of HTTPS
+			return empty
+		}
 		if p, ok := ParseProto(under[2:]); ok && len(under) > 2 && s.protos[p] > 0 {
 			return empty
 		}
@@ -190,6 +193,7 @@ func lastLabel(rel string) string {
 
 // filter says which endpoints of which members a name is about.
 type filter struct {
+	svc   *service
 	list  list
 	one   *member // instead of list
 	group int     // 1 and up: only this target of one
@@ -268,10 +272,10 @@ func (f *filter) gives(qtype uint16, m *member, i int) bool {
 		return false
 	}
 	ep := &m.e.in.Endpoints[i]
-	if qtype == TypeSRV {
-		return len(ep.Ports) > 0
+	if qtype == TypeA || qtype == TypeAAAA {
+		return maskOf(ep.Addr) == maskFamily(qtype)
 	}
-	return maskOf(ep.Addr) == maskFamily(qtype)
+	return len(ep.Ports) > 0
 }
 
 // wants reports whether the filter is about endpoint i of a member.

@@ -46,6 +46,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 func wantNoAllocations(t *testing.T, z *zone.Zone) {
 	t.Helper()
 	bigService(t, z, "web", 3)
+	apply(t, z, put(up("secure", "s", at("192.0.2.1", secure(t, 443, "h2")))))
 	apply(t, z, zone.Change{Networks: []zone.Network{{Name: "red", Prefixes: prefixes("10.0.0.0/8")}}})
 	s := z.Snapshot()
 	for _, ask := range []struct {
@@ -55,6 +56,9 @@ func wantNoAllocations(t *testing.T, z *zone.Zone) {
 		{"web.svc.test.", zone.TypeA}, {"web.svc.test.", zone.TypeAAAA}, {"_http._tcp.web.svc.test.", zone.TypeSRV},
 		{"h1.web.svc.test.", zone.TypeA}, {"tenth.tag.web.svc.test.", zone.TypeA}, {"tenth.tenth.tag.web.svc.test.", zone.TypeSRV},
 		{"nope.web.svc.test.", zone.TypeA}, {"1.0.0.10.in-addr.arpa.", zone.TypePTR},
+		{"_http._tcp.svc.test.", zone.TypePTR}, {"_services._dns-sd._udp.svc.test.", zone.TypePTR},
+		{`h1\@web._http._tcp.svc.test.`, zone.TypeSRV}, {`h1\@web._http._tcp.svc.test.`, zone.TypeTXT},
+		{"secure.svc.test.", zone.TypeHTTPS}, {"_8443._https.secure.svc.test.", zone.TypeHTTPS},
 	} {
 		q := zone.Question{Name: zonetest.Wire(t, ask.name), Type: ask.typ}
 		var a zone.Answer
@@ -201,11 +205,11 @@ func TestReadersSeeWholeChangesWhileTheZoneChurns(t *testing.T) {
 // Any name can be asked: nothing panics, and what is answered is well formed.
 func FuzzLookup(f *testing.F) {
 	z := newZone(f)
-	web := up("web", "w", at("10.0.0.1", tcp(80)), at("2001:db8::1", tcp(81)))
+	web := up("web", "w", at("10.0.0.1", tcp(80)), at("2001:db8::1", tcp(81), secure(f, 8443, "h2")))
 	web.Tags, web.Meta = []string{"v1", "v2"}, map[string]string{"a": "b"}
 	apply(f, z, put(web, up("a.web", "x", at("10.0.0.2", tcp(80)))))
 	for _, n := range []string{"web.svc.test.", "_http._tcp.web.svc.test.", "v1.v2.tag.web.svc.test.", "w-2.web.svc.test.", "1.0.0.10.in-addr.arpa.", "1.ip6.arpa.",
-		"b._dns-sd._udp.svc.test.", "_http._tcp.svc.test.", "_v1._sub._http._tcp.svc.test.", `w\@web._http._tcp.svc.test.`, "b._dns-sd._udp.1.0.0.10.in-addr.arpa."} {
+		"b._dns-sd._udp.svc.test.", "_http._tcp.svc.test.", "_v1._sub._http._tcp.svc.test.", `w\@web._http._tcp.svc.test.`, "b._dns-sd._udp.1.0.0.10.in-addr.arpa.", "_8443._https.web.svc.test."} {
 		f.Add(zonetest.Wire(f, n), zone.TypeA)
 	}
 	f.Fuzz(func(t *testing.T, name []byte, qtype uint16) {

@@ -25,7 +25,7 @@ func (s *Snapshot) Names(k Key) []Name {
 	var names []Name
 	for i, m := range e.members {
 		names = append(names, Name(e.names[i])+d)
-		for _, set := range setsOf(&e.in) {
+		for _, set := range slices.DeleteFunc(keysOf(&e.in), func(k string) bool { return k == httpsLabel }) {
 			names = append(names, Name(set+e.names[i])+d)
 		}
 		for _, t := range m.targets {
@@ -68,6 +68,7 @@ func (s *Snapshot) Records() iter.Seq[Listed] {
 			e.listTypes(d, add)
 			for i, m := range e.members {
 				m.list(e.names[i], d, add)
+				m.listHTTPS(e.names[i], d, add)
 			}
 			e.members[0].listPointers(d, func(l Listed) { all = append(all, l) })
 		}

@@ -24,7 +24,7 @@ type service struct {
 	edit    *hamt.Edit // the batch that may still change it
 	name    string     // relative, wire form
 	members list
-	sets    hamt.Map[string, list] // members by "_port._proto" or "tag", in wire form
+	sets    hamt.Map[string, list] // members by "_port._proto", "tag" or for HTTPS, in wire form
 	protos  [len(protoNames)]int   // how many sets there are of ports, by protocol
 	tags    int                    // how many sets there are of tags
 }
@@ -85,7 +85,7 @@ func (s *service) suffixed(l string) *member {
 // add and remove change a service that the batch owns.
 func (s *service) add(m *member) {
 	s.members = s.members.with(m)
-	for _, k := range setsOf(&m.e.in) {
+	for _, k := range keysOf(&m.e.in) {
 		l, had := s.sets.Get(k)
 		if !had {
 			k = unique.Make(k).Value() // most services share their few keys
@@ -97,7 +97,7 @@ func (s *service) add(m *member) {
 
 func (s *service) remove(m *member) {
 	s.members = s.members.without(m.targets[0])
-	for _, k := range setsOf(&m.e.in) {
+	for _, k := range keysOf(&m.e.in) {
 		l, had := s.sets.Get(k)
 		if !had {
 			continue
@@ -111,7 +111,13 @@ func (s *service) remove(m *member) {
 	}
 }
 
+// keysOf are the keys of all sets that an instance is in.
+func keysOf(in *Instance) []string { return append(setsOf(in), httpsSetsOf(in)...) }
+
 func (s *service) count(set string, by int) {
+	if strings.HasSuffix(set, httpsLabel) {
+		return
+	}
 	rest := cut(set)
 	if p, ok := ParseProto(strings.TrimPrefix(first(rest), "_")); ok && first(rest) != TagLabel {
 		s.protos[p] += by
@@ -120,7 +126,8 @@ func (s *service) count(set string, by int) {
 	s.tags += by
 }
 
-// setsOf are the keys of the sets that an instance is in, without repetition.
+// setsOf are the keys of the sets that an instance is in by its ports and tags,
+// without repetition.
 func setsOf(in *Instance) []string {
 	var keys []string
 	for i := range in.Endpoints {
