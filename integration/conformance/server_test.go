@@ -52,8 +52,8 @@ func start(t testing.TB, flags ...string) *rollcall.Server {
 		if _, err := s.Stop(syscall.SIGTERM); err != nil {
 			t.Errorf("the server ended badly: %v", err)
 		}
-		if t.Failed() {
-			t.Logf("the server's log:\n%s", s.Log())
+		if log := s.Log(); t.Failed() && strings.Contains(log, "level=WARN") {
+			t.Logf("the server's log:\n%s", log)
 		}
 	})
 	return s

@@ -2,10 +2,8 @@ package conformance
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"net"
-	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -121,21 +119,18 @@ func pieces(t *testing.T, at place) {
 		}
 	}()
 	began := time.Now()
-	if _, err := io.Copy(io.Discard, w); errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := io.Copy(io.Discard, w); isTimeout(err) {
 		t.Errorf("still open after %v of one octet a second", time.Since(began))
 	}
 }
 
 func idle(t *testing.T, at place) {
 	w := dial(t, at.path)
-	for range 3 {
+	for _, wait := range []time.Duration{0, 6 * time.Second, 6 * time.Second} {
+		time.Sleep(wait)
 		if got := w.ask("v4.svc.test. AAAA"); got == "nothing" {
-			t.Fatal("closed between queries that were 4 s apart")
+			t.Fatal("closed between queries that were 6 s apart")
 		}
-		time.Sleep(4 * time.Second)
-	}
-	if got := w.receive(); got != nil {
-		t.Errorf("unasked: %x", got)
 	}
 }
 
@@ -178,7 +173,12 @@ func refused(t *testing.T, p path) bool {
 	}
 	defer c.Close()
 	w := &wire{t: t, Conn: c, tcp: true}
-	return closed(w)
+	w.within(patience)
+	if _, err := c.Write(framed(w.message(probe))); err != nil {
+		return true
+	}
+	_, err = w.read()
+	return err != nil
 }
 
 // reopened waits until a slot is free again.
@@ -230,12 +230,11 @@ func dialFrom(t *testing.T, p path, n int) *wire {
 	return w
 }
 
-// closed reports whether the server closes a connection unasked, within a second.
+// closed waits until the server closes a connection, whatever it sends before.
 func closed(w *wire) bool {
-	w.within(time.Second)
-	defer w.within(patience)
-	_, err := w.Read(make([]byte, 1))
-	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
+	w.within(patience)
+	_, err := io.Copy(io.Discard, w)
+	return !isTimeout(err)
 }
 
 func neverReads(t *testing.T, at place) {
@@ -244,7 +243,7 @@ func neverReads(t *testing.T, at place) {
 	queries := bytes.Repeat(framed(w.message("huge.svc.test. A")), 1000)
 	for {
 		_, err := w.Write(queries)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if isTimeout(err) {
 			t.Fatal("a client that does not read is still connected")
 		}
 		if err != nil {

@@ -74,7 +74,7 @@ func (w *wire) send(msg []byte) {
 func (w *wire) receive() []byte {
 	w.t.Helper()
 	reply, err := w.read()
-	if err != nil && (!w.tcp || errors.Is(err, os.ErrDeadlineExceeded)) {
+	if err != nil && (!w.tcp || isTimeout(err)) {
 		w.t.Fatalf("no reply: %v", err)
 	}
 	return reply
@@ -140,3 +140,5 @@ func (w *wire) ask(query string) string {
 	}
 	return text(reply)
 }
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
