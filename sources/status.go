@@ -30,9 +30,11 @@ type Status struct {
 	// source has reported its complete set again.
 	Err       error
 	Instances int
+	Static    int // static records
 	// Rejected are the objects that are not in the zone, or not as they should
-	// be, by ID: what the zone refused, and what a Rejecter tells. At most 1,000
-	// of the former are kept; More says that there were others.
+	// be, by ID: what the zone refused, aliases that it does not answer because
+	// other data is at their name, and what a Rejecter tells. At most 1,000 of the
+	// first two are kept; More says that there were others.
 	Rejected []zone.Rejection
 	More     bool
 }
@@ -55,7 +57,7 @@ type health struct {
 	more     bool
 	syncing  bool
 	sync     uint64 // counts the syncs that were begun
-	listed   int    // instances put in the sync under way
+	listed   int    // instances and static records put in the sync under way
 }
 
 // refusal is a rejection, and the sync in which it was seen last.
@@ -64,21 +66,43 @@ type refusal struct {
 	sync uint64
 }
 
-func (r *runner) status() Status {
+func (r *runner) status(in *zone.Snapshot) Status {
 	r.mu.Lock()
 	s := Status{
 		Name: r.name, Synced: r.synced, Ready: r.settled.Load(), Runs: r.runs,
 		Success: r.success, Err: r.err, More: r.more,
+		Instances: in.Count(r.name),
 	}
 	for id, f := range r.rejected {
 		s.Rejected = append(s.Rejected, zone.Rejection{ID: id, Err: f.err})
 	}
 	r.mu.Unlock()
+	s.countStatic(in)
 	if own, ok := r.Source.(Rejecter); ok {
 		s.Rejected = append(s.Rejected, own.Rejections()...)
 	}
 	slices.SortStableFunc(s.Rejected, func(a, b zone.Rejection) int { return cmp.Compare(a.ID, b.ID) })
 	return s
+}
+
+// countStatic adds what the zone holds of static records, and those of them that it
+// does not answer.
+func (s *Status) countStatic(in *zone.Snapshot) {
+	for k := range in.Statics() {
+		if k.Source == s.Name {
+			s.Static++
+		}
+	}
+	for k, err := range in.Shadowed() {
+		if k.Source != s.Name {
+			continue
+		}
+		if len(s.Rejected) >= maxRejected {
+			s.More = true
+			break
+		}
+		s.Rejected = append(s.Rejected, zone.Rejection{ID: k.ID, Err: err})
+	}
 }
 
 // begin notes that a Run begins.
@@ -99,7 +123,7 @@ func (r *runner) sent(c *zone.Change, res *zone.Result) {
 		r.sync++
 	}
 	r.note(c, res)
-	r.listed += len(c.Put) - len(res.Rejected)
+	r.listed += len(c.Put) + len(c.Static) - len(res.Rejected)
 	if c.Kind == zone.SyncEnd {
 		r.endSync()
 	}
@@ -110,6 +134,9 @@ func (r *runner) note(c *zone.Change, res *zone.Result) {
 	if len(r.rejected) > 0 {
 		for i := range c.Put {
 			delete(r.rejected, c.Put[i].ID)
+		}
+		for i := range c.Static {
+			delete(r.rejected, c.Static[i].ID)
 		}
 	}
 	for _, rej := range res.Rejected {
@@ -139,9 +166,9 @@ func (r *runner) endSync() {
 	r.more = r.more && len(r.rejected) >= maxRejected
 	switch {
 	case r.err != nil:
-		r.log.Info("source recovered", "instances", r.listed, "rejected", len(r.rejected))
+		r.log.Info("source recovered", "objects", r.listed, "rejected", len(r.rejected))
 	case !r.synced:
-		r.log.Info("source synced", "instances", r.listed, "rejected", len(r.rejected))
+		r.log.Info("source synced", "objects", r.listed, "rejected", len(r.rejected))
 	}
 	r.synced, r.err = true, nil
 }

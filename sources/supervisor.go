@@ -125,8 +125,7 @@ func (s *Supervisor) Status() []Status {
 	snap := s.zone.Snapshot()
 	list := make([]Status, len(s.runners))
 	for i, r := range s.runners {
-		list[i] = r.status()
-		list[i].Instances = snap.Count(r.name)
+		list[i] = r.status(snap)
 	}
 	return list
 }

@@ -283,10 +283,10 @@ func TestStateChangesAreLoggedOnce(t *testing.T) {
 		time.Sleep(3*time.Minute + 30*time.Second)
 		stop()
 		want := []string{
-			`level=INFO msg="source synced" source=src instances=1 rejected=1`,
+			`level=INFO msg="source synced" source=src objects=1 rejected=1`,
 			`level=WARN msg="source failing; what it reported stays" source=src error="lost it" retry=1s`,
 			`level=WARN msg="source failing; what it reported stays" source=src error="broken for the 61. time" retry=1s`,
-			`level=INFO msg="source recovered" source=src instances=1 rejected=1`,
+			`level=INFO msg="source recovered" source=src objects=1 rejected=1`,
 		}
 		if got := l.lines(); !slices.Equal(got, want) {
 			t.Errorf("logged\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

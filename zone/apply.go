@@ -37,6 +37,7 @@ type writer struct {
 	state
 	edit    *hamt.Edit // of the Apply under way
 	changed bool
+	freed   []string // targets that nobody may have any more
 
 	domains []Name
 	local   *localZones
@@ -46,6 +47,7 @@ type writer struct {
 	max     int
 	owned   map[string]*owned // by source
 	judged  map[Key]*judged   // instances with checks
+	open    map[netID]bool    // networks that lie over others
 }
 
 // owned is what the zone knows of one source.
@@ -102,6 +104,7 @@ func New(o Options) (*Zone, error) {
 		limit:   o.AnswerLimit,
 		max:     or(o.MaxInstances, defaultMaxInstances),
 		owned:   map[string]*owned{},
+		open:    map[netID]bool{},
 		judged:  map[Key]*judged{},
 	}
 	z.w.serial = o.Serial
@@ -181,6 +184,7 @@ func (z *Zone) Apply(c Change) Result {
 	for i := range c.Verdicts {
 		w.setVerdict(&c.Verdicts[i])
 	}
+	w.grant()
 	if w.changed {
 		w.serial++
 		z.cur.Store(w.snapshot())
@@ -277,13 +281,18 @@ func (w *writer) drop(key Key, o *owned) {
 // setNetworks replaces the networks of a source. Endpoints that belong to no
 // network by name may then belong to another one by address.
 func (w *writer) setNetworks(source string, o *owned, networks []Network) {
-	same := func(a, b Network) bool { return a.Name == b.Name && slices.Equal(a.Prefixes, b.Prefixes) }
+	same := func(a, b Network) bool {
+		return a.Name == b.Name && a.Open == b.Open && slices.Equal(a.Prefixes, b.Prefixes)
+	}
 	if slices.EqualFunc(o.networks, networks, same) {
 		return
 	}
 	var touched []netip.Prefix
 	claimAll := func(networks []Network, on bool) {
 		for _, n := range networks {
+			if delete(w.open, netOf(source, n.Name)); on && n.Open {
+				w.open[netOf(source, n.Name)] = true
+			}
 			for _, p := range n.Prefixes {
 				if !p.IsValid() {
 					continue

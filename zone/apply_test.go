@@ -250,7 +250,6 @@ func TestSecondInstanceWithOneHostGetsAStableSuffix(t *testing.T) {
 	if hosts(z, "a") != "w" || !strings.HasPrefix(suffixed, "w-") {
 		t.Fatalf("hosts are %q and %q, want w and w-…", hosts(z, "a"), suffixed)
 	}
-	apply(t, z, zone.Change{Drop: []string{"a"}})
 	b.Weight = 1
 	apply(t, z, put(b))
 	if got := hosts(z, "b"); got != suffixed {
@@ -264,6 +263,12 @@ func TestSecondInstanceWithOneHostGetsAStableSuffix(t *testing.T) {
 	if got, want := zonetest.Ask(t, z, suffixed+".web.svc.test. A"), suffixed+".web.svc.test. 5 IN A 10.0.0.2"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	apply(t, z, zone.Change{Drop: []string{"a"}})
+	check(t, z, []ask{
+		{"the name that became free", "w.web.svc.test. A", "w.web.svc.test. 5 IN A 10.0.0.2"},
+		{"that with the suffix, which SRV records in caches point to", suffixed + ".web.svc.test. A", suffixed + ".web.svc.test. 5 IN A 10.0.0.2"},
+		{"that with another suffix", "w-aaaaaa.web.svc.test. A", "NXDOMAIN"},
+	})
 }
 
 func TestHostYieldsToAServiceOfItsName(t *testing.T) {

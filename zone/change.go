@@ -44,6 +44,10 @@ type Change struct {
 type Network struct {
 	Name     string // as Endpoint.Network has it, unique within the source
 	Prefixes []netip.Prefix
+	// Open is a network whose prefixes are those of a network outside as well, as
+	// macvlan has them: askers there are on it, but an address there that is bound to
+	// no network is reachable from anywhere.
+	Open bool
 }
 
 // Attachment says which networks the askers at some addresses are on: those of a

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,8 +37,6 @@ type member struct {
 	e       *entry
 	targets []string
 }
-
-func (m *member) host() string { return first(m.targets[0]) }
 
 // compile derives all that does not depend on other instances. The instance is valid.
 func (w *writer) compile(key Key, in Instance) *entry {
@@ -73,8 +72,7 @@ func (w *writer) place(e *entry) {
 		if ep.Network != "" {
 			s.nets = setOf(netOf(e.key.Source, ep.Network))
 		} else {
-			c, _ := w.subnets.longest(ep.Addr)
-			s.nets = setOf(c.nets...)
+			s.nets = setOf(w.networksAt(ep.Addr)...)
 		}
 		kind := 0
 		if s.nets.empty() {
@@ -101,6 +99,15 @@ func (w *writer) place(e *entry) {
 	if e.in.State == Up {
 		e.mask = mask
 	}
+}
+
+// networksAt are those that an address belongs to which is bound to none by name.
+func (w *writer) networksAt(a netip.Addr) []netID {
+	c, _ := w.subnets.longest(a)
+	if len(w.open) == 0 {
+		return c.nets
+	}
+	return slices.DeleteFunc(slices.Clone(c.nets), func(n netID) bool { return w.open[n] })
 }
 
 // txtOf is the rdata of a TXT record with one "key=value" string for each pair,
@@ -146,6 +153,13 @@ func hostOf(in *Instance) string {
 func suffixed(host string, k Key, try int) string {
 	return host + "-" + digest(k.Source+"\x00"+k.ID+strings.Repeat("\x00", try))
 }
+
+// suffixedPrefix begins the targets of all who wish for a host and have a suffix.
+func suffixedPrefix(host string) string {
+	return string(rune(len(host)+suffixLen)) + host + "-"
+}
+
+const suffixLen = len("-zzzzzz")
 
 // digest is six letters and digits made from s.
 func digest(s string) string {

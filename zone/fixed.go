@@ -102,7 +102,7 @@ func (w *writer) putStatic(source string, o *owned, st *Static) error {
 		return err
 	}
 	old, known := w.statics.Get(key)
-	if known && old.in.equal(st) {
+	if known && old.in.Equal(st) {
 		return nil
 	}
 	w.drop(key, o) // also an instance of this ID

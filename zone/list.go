@@ -119,6 +119,20 @@ func (l *list) all() iter.Seq[*member] {
 	}
 }
 
+// after is every member from target on, whether it is there or not.
+func (l *list) after(target string) iter.Seq[*member] {
+	return func(yield func(*member) bool) {
+		ci, i, _ := l.search(target)
+		for ; ci < len(l.chunks); ci, i = ci+1, 0 {
+			for _, m := range l.chunks[ci].m[i:] {
+				if !yield(m) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // position is where a member stands in a list.
 type position struct{ chunk, i int }
 

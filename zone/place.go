@@ -17,7 +17,7 @@ func (w *writer) replace(old, e *entry) {
 	}
 	for i, name := range e.names {
 		svc, _ := w.service(name)
-		host := w.hostFor(svc, e, formerHost(old, name, e))
+		host := w.hostFor(svc, e)
 		m := &member{e: e, targets: targetsOf(host, name, e.groups)}
 		e.members = append(e.members, m)
 		svc.add(m)
@@ -33,6 +33,7 @@ func (w *writer) remove(e *entry) {
 	for i, m := range e.members {
 		svc, _ := w.service(e.names[i])
 		svc.remove(m)
+		w.freed = append(w.freed, m.targets...)
 		if i == 0 {
 			w.point(m, func(l list, m *member) list { return l.without(m.targets[0]) })
 		}
@@ -76,62 +77,6 @@ func (w *writer) point(m *member, change func(list, *member) list) {
 	}
 }
 
-// formerHost is the host that an instance had under a service, if it still
-// wishes for the same one: a change of it then keeps its name.
-func formerHost(old *entry, name string, e *entry) string {
-	if old == nil || hostOf(&old.in) != hostOf(&e.in) {
-		return ""
-	}
-	if i := slices.Index(old.names, name); i >= 0 {
-		return old.members[i].host()
-	}
-	return ""
-}
-
-// hostFor gives the entry a host in a service: its former one, the one it wishes
-// for, or that with a suffix, whichever is the first to be free.
-func (w *writer) hostFor(svc *service, e *entry, former string) string {
-	if former != "" && w.free(svc, former, e.groups) {
-		return former
-	}
-	wish := hostOf(&e.in)
-	host := wish
-	for try := 0; !w.free(svc, host, e.groups); try++ {
-		host = suffixed(wish, e.key, try)
-	}
-	return host
-}
-
-// free reports whether no target of the service, no service, and not the name
-// server has one of the names that a host with so many groups needs.
-func (w *writer) free(svc *service, host string, groups uint8) bool {
-	for g := range groups {
-		target := label(groupLabel(host, g)) + svc.name
-		if target == selfName {
-			return false
-		}
-		if m, _ := svc.target(target); m != nil {
-			return false
-		}
-		if n, ok := w.nodes.Get(target); ok && n.svc != nil {
-			return false
-		}
-	}
-	return true
-}
-
-// yield gives another name to the host of the parent service that has the name of
-// a new service: the service wins.
-func (w *writer) yield(name string) {
-	parent, ok := w.nodes.Get(cut(name))
-	if !ok || parent.svc == nil {
-		return
-	}
-	if m, _ := parent.svc.target(name); m != nil {
-		w.replace(m.e, w.compile(m.e.key, m.e.in))
-	}
-}
-
 // service gives the service of a name for changing; created says that it is new.
 func (w *writer) service(name string) (svc *service, created bool) {
 	n, ok := w.nodes.Get(name)
@@ -158,6 +103,7 @@ func (w *writer) service(name string) (svc *service, created bool) {
 }
 
 func (w *writer) removeService(name string) {
+	w.freed = append(w.freed, name)
 	n, _ := w.nodes.Get(name)
 	w.setNode(name, node{set: n.set, children: n.children})
 }

@@ -49,7 +49,37 @@ func (s *service) target(rel string) (m *member, group int) {
 			return m, n - 1
 		}
 	}
+	return s.bySuffix(l)
+}
+
+// bySuffix finds a member by the target that it has, or would have, when another has
+// the host it wishes for: the name stays when the host becomes free, because caches
+// still hold SRV records that point to it.
+func (s *service) bySuffix(l string) (m *member, group int) {
+	if m := s.suffixed(l); m != nil {
+		return m, 0
+	}
+	base, number := cutGroup(l)
+	if number == "" {
+		return nil, 0 // no error to allocate
+	}
+	if n, err := strconv.Atoi(number); err == nil && n > 1 {
+		if m := s.suffixed(base); m != nil && n <= len(m.targets) {
+			return m, n - 1
+		}
+	}
 	return nil, 0
+}
+
+func (s *service) suffixed(l string) *member {
+	i := len(l) - suffixLen
+	if i < 1 || l[i] != '-' {
+		return nil
+	}
+	if m := s.members.get(label(l[:i]) + s.name); m != nil && suffixed(l[:i], m.e.key, 0) == l {
+		return m
+	}
+	return nil
 }
 
 // add and remove change a service that the batch owns.

@@ -96,7 +96,7 @@ func (f *faults) text(d []byte) {
 	case len(d) > maxTXT:
 		f.add("Data", fmt.Sprintf("%d octets", len(d)), fmt.Sprintf("must have at most %d octets in all", maxTXT))
 	}
-	for rest := d; len(rest) > 0; rest = rest[1+rest[0]:] {
+	for rest := d; len(rest) > 0; rest = rest[1+int(rest[0]):] {
 		if 1+int(rest[0]) > len(rest) {
 			f.add("Data", fmt.Sprintf("%x", d), "must be whole character-strings")
 			return
@@ -158,8 +158,8 @@ func hasLabel(rel, label string) bool {
 	return false
 }
 
-// equal compares what a source has given.
-func (st *Static) equal(o *Static) bool {
+// Equal reports whether two static records are the same.
+func (st *Static) Equal(o *Static) bool {
 	return st.ID == o.ID && st.Owner == o.Owner && st.Type == o.Type && st.TTL == o.TTL &&
 		string(st.Data) == string(o.Data) && st.Target == o.Target
 }

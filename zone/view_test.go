@@ -201,3 +201,29 @@ func TestSubnetThatTwoSourcesClaim(t *testing.T) {
 		{"that of the first went", "web.svc.test. A from 10.0.0.1", "web.svc.test. 5 IN A 192.0.2.9"},
 	})
 }
+
+// A network such as macvlan's lies over one outside: what is published there is
+// reached from anywhere, but who asks from there is on it.
+func TestNetworkThatLiesOverAnother(t *testing.T) {
+	z := newZone(t)
+	c := put(
+		up("web", "published", on("bridge", "172.18.0.2", tcp(80)), at("192.0.2.10", zone.Port{Number: 32768, Known: 80})),
+		up("pi", "hole", on("lan", "192.0.2.77", tcp(53))),
+		up("nas", "n", at("192.0.2.20", tcp(445))),
+	)
+	lan := zone.Network{Name: "lan", Prefixes: prefixes("192.0.2.0/24"), Open: true}
+	c.Networks = []zone.Network{{Name: "bridge", Prefixes: prefixes("172.18.0.0/16")}, {Name: "other", Prefixes: prefixes("172.19.0.0/16")}, lan}
+	apply(t, z, c)
+	check(t, z, []ask{
+		{"published, from another bridge", "web.svc.test. A from 172.19.0.9", "web.svc.test. 5 IN A 192.0.2.10"},
+		{"published, from the network outside", "web.svc.test. A from 192.0.2.9", "web.svc.test. 5 IN A 192.0.2.10"},
+		{"a machine there, from a bridge", "nas.svc.test. A from 172.18.0.2", "nas.svc.test. 5 IN A 192.0.2.20"},
+		{"a container there, from the network outside", "pi.svc.test. A from 192.0.2.9", "pi.svc.test. 5 IN A 192.0.2.77"},
+		{"a container there, from a bridge", "pi.svc.test. A from 172.18.0.2", "NODATA"},
+	})
+	lan.Open = false
+	apply(t, z, zone.Change{Networks: []zone.Network{lan}})
+	check(t, z, []ask{{"a machine there, when it is closed", "nas.svc.test. A from 8.8.8.8", "nas.svc.test. 5 IN A 192.0.2.20"}})
+	apply(t, z, zone.Change{Networks: []zone.Network{lan, {Name: "bridge", Prefixes: prefixes("172.18.0.0/16")}}})
+	check(t, z, []ask{{"and from another network", "nas.svc.test. A from 172.18.0.2", "NODATA"}})
+}

@@ -27,6 +27,7 @@ type Config struct {
 	AnswerLimit  int    // 0: none
 	Control      string // Unix socket for a successor; "": that in DataDir, if there is one
 	Replace      bool
+	Static       string // "": no file of static records
 	MaxInstances int
 	LogLevel     slog.Level
 	LogFormat    string // "text" or "json"
@@ -93,6 +94,9 @@ var settings = []setting[Config]{
 		name: "data-dir", set: setDataDir,
 		help: "keep registrations in `DIR`, so that they outlive a restart",
 	}, {
+		name: "static", set: setStatic,
+		help: "answer the records in the YAML file `FILE`, and follow its changes",
+	}, {
 		name: "answer-limit", def: "0", set: setNumber(func(c *Config) *int { return &c.AnswerLimit }, 0, 1000),
 		help: "answer with at most `N` A, AAAA or SRV records, of more with a random part; 0 is all",
 	}, {
@@ -103,7 +107,7 @@ var settings = []setting[Config]{
 		help: "take over from the server that waits on --control: its sockets, what it knows, and --data-dir; without one just start",
 	}, {
 		name: "max-instances", def: "1000000", set: setNumber(func(c *Config) *int { return &c.MaxInstances }, 1, 100_000_000),
-		help: "hold at most `N` instances of all sources together",
+		help: "hold at most `N` instances and static records of all sources together",
 	}, {
 		name: "log-level", def: "info", set: setLogLevel,
 		help: "log from `LEVEL` up: debug, info, warn or error",

@@ -116,6 +116,11 @@ func setDataDir(c *Config, value string) error {
 	return nil
 }
 
+func setStatic(c *Config, value string) error {
+	c.Static = value
+	return nil
+}
+
 func setNumber(field func(*Config) *int, least, most int) func(*Config, string) error {
 	return func(c *Config, value string) error {
 		n, err := strconv.Atoi(value)

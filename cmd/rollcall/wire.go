@@ -15,6 +15,7 @@ import (
 	"github.com/rollcall-dns/rollcall/handover"
 	"github.com/rollcall-dns/rollcall/sources"
 	"github.com/rollcall-dns/rollcall/sources/selfreg"
+	"github.com/rollcall-dns/rollcall/sources/static"
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
@@ -26,6 +27,7 @@ type server struct {
 	zone      *zone.Zone
 	sources   *sources.Supervisor
 	selfreg   *selfreg.Source
+	static    *static.Source // nil: there is no file
 	dns       *dnsserver.Server
 	http      *httpServer
 	advertise []netip.Addr // addresses of this host
@@ -54,6 +56,11 @@ func (s *server) wire(ctx context.Context) (err error) {
 		return &exitError{exitUsage, err}
 	}
 	s.advertise = advertised(cfg.Advertise, hidden, s.log)
+	if cfg.Static != "" {
+		if s.static, err = static.New(static.Options{Path: cfg.Static, Logger: s.log}); err != nil {
+			return &exitError{exitUsage, fmt.Errorf("--static: %w", err)}
+		}
+	}
 	s.zone, err = zone.New(zone.Options{
 		Domains:      cfg.Domains,
 		Elsewhere:    cfg.Elsewhere,
@@ -102,6 +109,9 @@ func (s *server) wireSources(engine *engine, now func() int64) (err error) {
 		return fmt.Errorf("--data-dir %q: %w", cfg.DataDir, err)
 	}
 	entries := []sources.Entry{{Source: s.selfreg}}
+	if s.static != nil {
+		entries = append(entries, sources.Entry{Source: s.static, Retry: static.Retry})
+	}
 	if engine != nil {
 		entries = append(entries, s.from.known(engine.entry(s.advertise, s.log)))
 	}

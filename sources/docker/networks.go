@@ -46,7 +46,7 @@ func networksOf(nets []network, names map[string]string) []zone.Network {
 	list := []zone.Network{}
 	for _, n := range nets {
 		if len(n.prefixes) > 0 {
-			list = append(list, zone.Network{Name: names[n.id], Prefixes: n.prefixes})
+			list = append(list, zone.Network{Name: names[n.id], Prefixes: n.prefixes, Open: n.overHost()})
 		}
 	}
 	slices.SortFunc(list, func(a, b zone.Network) int { return strings.Compare(a.Name, b.Name) })
@@ -93,11 +93,14 @@ func hostOf(nets []network, names map[string]string, own []netip.Addr, local boo
 	return host
 }
 
+// overHost reports whether the network lies over one that the host is on itself.
+func (n *network) overHost() bool { return n.driver == "macvlan" || n.driver == "ipvlan" }
+
 // insideContainer reports whether an address is one that an engine gives to
 // containers, not one of the host.
 func insideContainer(nets []network, a netip.Addr) bool {
 	for _, n := range nets {
-		if n.driver == "macvlan" || n.driver == "ipvlan" || slices.Contains(n.gateways, a) {
+		if n.overHost() || slices.Contains(n.gateways, a) {
 			continue
 		}
 		if slices.ContainsFunc(n.prefixes, func(p netip.Prefix) bool { return p.Contains(a) }) {
@@ -114,6 +117,6 @@ func equalAttach(a, b zone.Attachment) bool {
 // equalNetworks reports whether two lists of networks say the same.
 func equalNetworks(a, b []zone.Network) bool {
 	return slices.EqualFunc(a, b, func(x, y zone.Network) bool {
-		return x.Name == y.Name && slices.Equal(x.Prefixes, y.Prefixes)
+		return x.Name == y.Name && x.Open == y.Open && slices.Equal(x.Prefixes, y.Prefixes)
 	})
 }

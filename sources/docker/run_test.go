@@ -241,7 +241,7 @@ func TestNetworksAndWhoIsOnThem(t *testing.T) {
 		return fmt.Sprint(nets, attached)
 	}
 	const host = "host:[10.255.255.254/32 127.0.0.0/8 192.0.2.10/32 ::1/128] [bridge]"
-	want := "[{bridge [10.0.0.0/8]}] map[1:[10.0.0.1/32] [bridge] 2:[10.0.0.2/32] [bridge] " + host + "]"
+	want := "[{bridge [10.0.0.0/8] false}] map[1:[10.0.0.1/32] [bridge] 2:[10.0.0.2/32] [bridge] " + host + "]"
 	if got := seen(); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
@@ -251,7 +251,7 @@ func TestNetworksAndWhoIsOnThem(t *testing.T) {
 	})
 	f.emit("network", "create", "n9", "name=lan")
 	f.die(fakeID(2))
-	want = "[{bridge [10.0.0.0/8]} {lan [192.0.2.0/24]}] map[1:[10.0.0.1/32] [bridge] " + host + "]"
+	want = "[{bridge [10.0.0.0/8] false} {lan [192.0.2.0/24] true}] map[1:[10.0.0.1/32] [bridge] " + host + "]"
 	w.until(want, func() bool { return seen() == want })
 }
 

@@ -99,6 +99,7 @@ type sourceView struct {
 	Age       string          `json:"last_success,omitempty"` // how long ago
 	Error     string          `json:"error,omitempty"`
 	Instances int             `json:"instances"`
+	Static    int             `json:"static_records,omitempty"`
 	Rejected  []rejectionView `json:"rejected,omitempty"`
 	More      bool            `json:"more_rejected,omitempty"`
 }
@@ -109,7 +110,7 @@ type rejectionView struct {
 }
 
 func viewOfSource(st *sources.Status) sourceView {
-	v := sourceView{Name: st.Name, Synced: st.Synced, Ready: st.Ready, Instances: st.Instances, More: st.More}
+	v := sourceView{Name: st.Name, Synced: st.Synced, Ready: st.Ready, Instances: st.Instances, Static: st.Static, More: st.More}
 	if !st.Success.IsZero() {
 		v.Age = time.Since(st.Success).Round(time.Millisecond).String()
 	}

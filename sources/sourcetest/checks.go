@@ -121,7 +121,7 @@ func refusedPages(p *probe) error {
 // refusedChanges lets it refuse what adds, and then what removes.
 func refusedChanges(p *probe) error {
 	a := p.Add("a")
-	adds := &refusal{of: func(w *watch, _ int, c *zone.Change) bool { return w.synced.Load() && len(c.Put) > 0 }}
+	adds := &refusal{of: func(w *watch, _ int, c *zone.Change) bool { return w.synced.Load() && len(c.Put)+len(c.Static) > 0 }}
 	r := p.start(adds.edit)
 	if err := p.await(r, "before a change is refused", a); err != nil {
 		return err

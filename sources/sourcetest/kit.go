@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -22,7 +21,7 @@ type Origin struct {
 	// Source is the one under test. The kit calls Run several times, one after
 	// another.
 	Source sources.Source
-	// Add makes an instance appear at the origin, and gives the ID under which the
+	// Add makes an instance or a static record appear at the origin, and gives the ID under which the
 	// source is to report it. The name is a short word, another for each call.
 	Add func(name string) (id string)
 	// Remove makes that instance disappear from the origin.
@@ -160,4 +159,4 @@ func (p *probe) await(r *run, what string, ids ...string) error {
 }
 
 // live is what was reported and not removed, by all Runs.
-func (p *probe) live() []string { return slices.Sorted(maps.Keys(p.rec.Live())) }
+func (p *probe) live() []string { return p.rec.IDs() }

@@ -15,7 +15,7 @@ import (
 )
 
 // Recorder is a sources.Sink that takes changes as a zone does, and writes down
-// what happened to each instance:
+// what happened to each instance and static record:
 //
 //	+web-1           it is new, or not as it was, and up
 //	+web-1 draining  likewise, in another state
@@ -27,6 +27,7 @@ type Recorder struct {
 	mu      sync.Mutex // guards the fields below
 	lines   []string
 	live    map[string]zone.Instance
+	static  map[string]zone.Static
 	listed  map[string]bool // of the sync under way; nil: there is none
 	syncs   int
 	changes []zone.Change
@@ -52,6 +53,14 @@ func (r *Recorder) Send(ctx context.Context, c zone.Change) (zone.Result, error)
 			continue
 		}
 		r.put(in)
+	}
+	for _, st := range c.Static {
+		if err := st.Validate(); err != nil {
+			res.Rejected = append(res.Rejected, zone.Rejection{ID: st.ID, Err: err})
+			r.drop(st.ID)
+			continue
+		}
+		r.putStatic(st)
 	}
 	for _, id := range c.Drop {
 		r.drop(id)
@@ -81,15 +90,31 @@ func (r *Recorder) put(in zone.Instance) {
 	r.lines = append(r.lines, line)
 }
 
+func (r *Recorder) putStatic(st zone.Static) {
+	if r.listed != nil {
+		r.listed[st.ID] = true
+	}
+	if old, known := r.static[st.ID]; known && old.Equal(&st) {
+		return
+	}
+	if r.static == nil {
+		r.static = map[string]zone.Static{}
+	}
+	r.static[st.ID] = st
+	r.lines = append(r.lines, "+"+st.ID)
+}
+
 func (r *Recorder) drop(id string) {
-	if _, known := r.live[id]; known {
+	_, live := r.live[id]
+	if _, static := r.static[id]; live || static {
 		delete(r.live, id)
+		delete(r.static, id)
 		r.lines = append(r.lines, "-"+id)
 	}
 }
 
 func (r *Recorder) endSync() {
-	for _, id := range slices.Sorted(maps.Keys(r.live)) {
+	for _, id := range r.ids() {
 		if !r.listed[id] {
 			r.drop(id)
 		}
@@ -124,6 +149,29 @@ func (r *Recorder) Await(t testing.TB, lines ...string) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	r.Want(t, lines...)
+}
+
+// ids are those of all that is there now, in order.
+func (r *Recorder) ids() []string {
+	return slices.Sorted(func(yield func(string) bool) {
+		for id := range r.live {
+			if !yield(id) {
+				return
+			}
+		}
+		for id := range r.static {
+			if !yield(id) {
+				return
+			}
+		}
+	})
+}
+
+// IDs gives those of the instances and static records that are there now, in order.
+func (r *Recorder) IDs() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ids()
 }
 
 // Live gives the instances that are there now, by ID.

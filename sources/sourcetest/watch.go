@@ -31,9 +31,9 @@ type watch struct {
 	sent   []sent
 }
 
-// sent is an instance as it was when it was sent.
+// sent is an instance or a static record as it was when it was sent.
 type sent struct {
-	in   zone.Instance
+	now  func() string
 	text string
 }
 
@@ -75,17 +75,17 @@ func (w *watch) look(c *zone.Change) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, in := range c.Put {
-		w.sent = append(w.sent, sent{in, textOf(in)})
+		in.Lease = nil // its deadline may move
+		w.note(func() string { return fmt.Sprintf("%+v", in) })
+	}
+	for _, st := range c.Static {
+		w.note(func() string { return fmt.Sprintf("%+v", st) })
 	}
 	w.n++
 	return w.n
 }
 
-// textOf is everything about an instance but its lease's deadline.
-func textOf(in zone.Instance) string {
-	in.Lease = nil
-	return fmt.Sprintf("%+v", in)
-}
+func (w *watch) note(text func() string) { w.sent = append(w.sent, sent{text, text()}) }
 
 func (w *watch) fault(format string, args ...any) {
 	w.mu.Lock()
@@ -100,7 +100,7 @@ func (w *watch) verdict() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.sent {
-		if now := textOf(s.in); now != s.text {
+		if now := s.now(); now != s.text {
 			w.faults = append(w.faults, fmt.Errorf("it has changed what it sent: %s became %s", s.text, now))
 			break
 		}
