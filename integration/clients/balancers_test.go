@@ -20,7 +20,7 @@ import (
 func haproxy(t *testing.T) look {
 	socket := scratch(t) + "/socket"
 	daemon(t, listens("unix", socket), exec.Command("haproxy", "-db", "-f", documented(t, "HAProxy", "/run/haproxy.sock", socket)))
-	return func(ctx context.Context) ([]string, error) {
+	return func(ctx context.Context, _ string) ([]string, error) {
 		c, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 		if err != nil {
 			return nil, err
@@ -57,7 +57,7 @@ func serversOf(state string) (found []string) {
 func nginx(t *testing.T) look {
 	daemon(t, listens("tcp", "127.0.0.1:8000"), exec.Command("nginx", "-c", documented(t, "nginx"),
 		"-g", "daemon off; user root; pid "+scratch(t)+"/pid; error_log stderr;"))
-	return func(ctx context.Context) (found []string, err error) {
+	return func(ctx context.Context, _ string) (found []string, err error) {
 		const enough = 10
 		for range enough {
 			status, body, err := get(ctx, "http://127.0.0.1:8000/")
@@ -87,7 +87,7 @@ func prometheus(t *testing.T) look {
 	}
 	daemon(t, ready, exec.Command("prometheus", "--config.file="+documented(t, "Prometheus"),
 		"--storage.tsdb.path="+scratch(t), "--web.listen-address="+at))
-	return func(ctx context.Context) ([]string, error) {
+	return func(ctx context.Context, _ string) ([]string, error) {
 		_, body, err := get(ctx, "http://"+at+"/api/v1/targets?state=active")
 		if err != nil {
 			return nil, err
@@ -115,7 +115,7 @@ func targetsOf(body []byte) (found []string, err error) {
 		}
 		at := target.DiscoveredLabels["__address__"]
 		id, domain, _ := strings.Cut(at, ".")
-		port, ok := strings.CutPrefix(domain, host)
+		port, ok := strings.CutPrefix(domain, followed+".svc.internal")
 		if !ok {
 			return nil, fmt.Errorf("a target of another domain: %q", at)
 		}

@@ -63,8 +63,8 @@ func resolved(t *testing.T) look {
 	server.Env = append(os.Environ(), "LD_LIBRARY_PATH="+libraries[0])
 	daemon(t, listens("tcp", "127.0.0.53:53"), server)
 
-	return func(ctx context.Context) ([]string, error) {
-		query := exec.CommandContext(ctx, unpacked+"/usr/bin/resolvectl", "query", "--legend=no", host)
+	return func(ctx context.Context, name string) ([]string, error) {
+		query := exec.CommandContext(ctx, unpacked+"/usr/bin/resolvectl", "query", "--legend=no", name)
 		query.Env = server.Env
 		out, err := query.CombinedOutput()
 		if err != nil && !noSuchName.Match(out) {

@@ -18,15 +18,12 @@ import (
 	"testing"
 )
 
-// What the resolvers are asked for.
-const (
-	host = "web.svc.internal"
-	port = "_http._tcp.web.svc.internal"
-)
+// named is the port of a service that is looked up by SRV.
+const named = "_http._tcp."
 
 // glibc and musl are asked by the same program.
-func glibc(t *testing.T) look { return repeats(host, compiled(t, "gcc"))(t) }
-func musl(t *testing.T) look  { return repeats(host, compiled(t, "musl-gcc", "-static"))(t) }
+func glibc(t *testing.T) look { return repeats("", compiled(t, "gcc"))(t) }
+func musl(t *testing.T) look  { return repeats("", compiled(t, "musl-gcc", "-static"))(t) }
 
 func compiled(t *testing.T, compiler ...string) (program string) {
 	t.Helper()
@@ -37,8 +34,8 @@ func compiled(t *testing.T, compiler ...string) (program string) {
 
 // repeats is a program that stays, as those do that keep what they have found. It
 // prints what it finds for each name that it reads, a line each, and then an empty one;
-// a line with an exclamation mark is a failure.
-func repeats(name string, command ...string) func(t *testing.T) look {
+// a line with an exclamation mark is a failure. The names are given the prefix.
+func repeats(prefix string, command ...string) func(t *testing.T) look {
 	return func(t *testing.T) look {
 		cmd := exec.Command(command[0], command[1:]...)
 		cmd.Stderr = os.Stderr
@@ -66,7 +63,7 @@ func repeats(name string, command ...string) func(t *testing.T) look {
 		if _, err := ask(t.Context(), "localhost"); err != nil { // it has started when it answers
 			t.Fatalf("%v: %v", cmd, err)
 		}
-		return func(ctx context.Context) ([]string, error) { return ask(ctx, name) }
+		return func(ctx context.Context, name string) ([]string, error) { return ask(ctx, prefix+name) }
 	}
 }
 
@@ -92,8 +89,8 @@ func goVersion() []string { return []string{"echo", runtime.Version()} }
 var pure = &net.Resolver{PreferGo: true}
 
 func goHost(*testing.T) look {
-	return func(ctx context.Context) ([]string, error) {
-		found, err := pure.LookupHost(ctx, host)
+	return func(ctx context.Context, name string) ([]string, error) {
+		found, err := pure.LookupHost(ctx, name)
 		return found, unlessNotFound(err)
 	}
 }
@@ -102,8 +99,8 @@ func goService(*testing.T) look { return goServiceFrom(pure) }
 
 // goServiceFrom asks for SRV, and then for the addresses of each target.
 func goServiceFrom(r *net.Resolver) look {
-	return func(ctx context.Context) (found []string, err error) {
-		_, srvs, err := r.LookupSRV(ctx, "http", "tcp", host)
+	return func(ctx context.Context, name string) (found []string, err error) {
+		_, srvs, err := r.LookupSRV(ctx, "http", "tcp", name)
 		if err != nil {
 			return nil, unlessNotFound(err)
 		}
@@ -128,5 +125,5 @@ func unlessNotFound(err error) error {
 }
 
 func java(t *testing.T) look {
-	return repeats(host, "java", "-Djava.security.properties="+documented(t, "Java"), "testdata/Lookup.java")(t)
+	return repeats("", "java", "-Djava.security.properties="+documented(t, "Java"), "testdata/Lookup.java")(t)
 }

@@ -13,18 +13,25 @@ import (
 	"time"
 )
 
-// prints is a query tool, run for each look: the addresses are the last words of what
-// it prints.
-func prints(command ...string) func(t *testing.T) look {
+// prints is a query tool: commands that are run for each look, with NAME replaced.
+func prints(commands ...string) func(t *testing.T) look {
 	return func(*testing.T) look {
-		return func(ctx context.Context) ([]string, error) {
-			cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-			cmd.WaitDelay = time.Second
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				return nil, fmt.Errorf("%v: %w\n%s", cmd, err, out)
+		return func(ctx context.Context, name string) (found []string, err error) {
+			for _, command := range commands {
+				words := strings.Fields(strings.ReplaceAll(command, "NAME", name))
+				cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+				cmd.WaitDelay = time.Second
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					return nil, fmt.Errorf("%v: %w\n%s", cmd, err, out)
+				}
+				addrs, err := printed(string(out))
+				if err != nil {
+					return nil, err
+				}
+				found = append(found, addrs...)
 			}
-			return printed(string(out))
+			return found, nil
 		}
 	}
 }
@@ -42,12 +49,11 @@ func printed(out string) ([]string, error) {
 	return addressesIn(out), nil
 }
 
-// addressesIn are those at the ends of lines.
+// addressesIn are the words that are addresses.
 func addressesIn(out string) (found []string) {
-	for line := range strings.Lines(out) {
-		words := strings.Fields(line)
-		if n := len(words); n > 0 && net.ParseIP(words[n-1]) != nil {
-			found = append(found, words[n-1])
+	for word := range strings.FieldsSeq(out) {
+		if net.ParseIP(word) != nil {
+			found = append(found, word)
 		}
 	}
 	return found

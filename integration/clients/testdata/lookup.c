@@ -19,19 +19,16 @@ int main(void)
 	char host[256];
 	setlinebuf(stdout);
 	while (fgets(host, sizeof host, stdin)) {
-		struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG }, *all = NULL;
+		struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all = NULL;
 		host[strcspn(host, "\n")] = 0;
 		int rc = getaddrinfo(host, NULL, &hints, &all);
 		for (struct addrinfo *a = all; a; a = a->ai_next)
 			print(a->ai_addr);
 		if (all)
 			freeaddrinfo(all);
-		if (rc == 0)
-			puts("");
-		else if (rc == EAI_NONAME || rc == -5 /* EAI_NODATA, which is no POSIX */)
-			puts("");
-		else
-			printf("! %s\n\n", gai_strerror(rc));
+		if (rc && rc != EAI_NONAME && rc != EAI_NODATA)
+			printf("! %s\n", gai_strerror(rc));
+		puts("");
 	}
 	return 0;
 }

@@ -2,17 +2,15 @@
 const dns = require('dns').promises
 const lines = require('readline').createInterface({ input: process.stdin })
 
-const nothing = ['ENOTFOUND', 'ENODATA']
-
-async function answer(service) {
-  try {
-    for (const srv of await dns.resolveSrv(service)) {
-      for (const address of await dns.resolve4(srv.name)) console.log(`${address}:${srv.port}`)
-    }
-  } catch (e) {
-    if (!nothing.includes(e.code)) console.log('!', e.message)
-  }
-  console.log()
+function unlessNone(e) {
+  if (e.code !== 'ENOTFOUND' && e.code !== 'ENODATA') console.log('!', e.message)
+  return []
 }
 
-lines.on('line', answer)
+lines.on('line', async (service) => {
+  for (const srv of await dns.resolveSrv(service).catch(unlessNone)) {
+    for (const address of await dns.resolve4(srv.name).catch(unlessNone)) console.log(`${address}:${srv.port}`)
+    for (const address of await dns.resolve6(srv.name).catch(unlessNone)) console.log(`[${address}]:${srv.port}`)
+  }
+  console.log()
+})

@@ -4,20 +4,19 @@ import sys
 import dns.exception
 import dns.resolver
 
-nothing = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer)
-
 
 def find(service):
     for srv in dns.resolver.resolve(service, "SRV"):
-        for a in dns.resolver.resolve(srv.target, "A"):
-            yield f"{a.address}:{srv.port}"
+        for a in dns.resolver.resolve(srv.target, "A", raise_on_no_answer=False):
+            print(f"{a.address}:{srv.port}")
+        for a in dns.resolver.resolve(srv.target, "AAAA", raise_on_no_answer=False):
+            print(f"[{a.address}]:{srv.port}")
 
 
 for service in sys.stdin:
     try:
-        for found in find(service.strip()):
-            print(found)
-    except nothing:
+        find(service.strip())
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         pass
     except dns.exception.DNSException as e:
         print("!", e)
