@@ -10,7 +10,7 @@ CONTAINERS  ?= 200
 # The same binary is run, tested and put into the image: static, without paths.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build image check vuln test conformance conformance-clients cover fuzz bench bench-zonemap bench-propagation clean
+.PHONY: help run build image check vuln test conformance conformance-clients conformance-differential cover fuzz bench bench-zonemap bench-propagation clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,12 +44,16 @@ test: ## install what the tests need (Debian), start a Docker engine if none run
 	scripts/install-test-tools
 	scripts/with-engine $(GO) test -race -timeout 15m ./...
 
-conformance: conformance-clients ## ask every row of docs/conformance.md, and list what came of it
+conformance: conformance-clients conformance-differential ## ask every row of docs/conformance.md, and list what came of it
 	$(GO) test -count=1 -v -run Rows ./integration/conformance
 
 conformance-clients: ## have other people's programs find services as docs/clients.md shows
 	scripts/install-conformance-tools
 	$(GO) test -count=1 -v -tags conformance -timeout 20m ./integration/clients
+
+conformance-differential: ## compare answers with knotd, nsd and named as docs/differential.md says
+	scripts/install-conformance-tools
+	$(GO) test -count=1 -v -tags conformance -timeout 20m ./integration/differential
 
 cover: ## like test, and write cover.html
 	scripts/install-test-tools
