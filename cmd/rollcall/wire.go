@@ -14,6 +14,7 @@ import (
 	"github.com/rollcall-dns/rollcall/dnsserver"
 	"github.com/rollcall-dns/rollcall/handover"
 	"github.com/rollcall-dns/rollcall/sources"
+	"github.com/rollcall-dns/rollcall/sources/health"
 	"github.com/rollcall-dns/rollcall/sources/selfreg"
 	"github.com/rollcall-dns/rollcall/sources/static"
 	"github.com/rollcall-dns/rollcall/zone"
@@ -26,6 +27,7 @@ type server struct {
 	log       *slog.Logger
 	zone      *zone.Zone
 	sources   *sources.Supervisor
+	checks    *health.Gate // between the sources and the zone
 	selfreg   *selfreg.Source
 	static    *static.Source // nil: there is no file
 	dns       *dnsserver.Server
@@ -72,6 +74,7 @@ func (s *server) wire(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("--domain: %w", err)
 	}
+	s.checks = health.New(health.Options{Sink: sources.Into(s.zone), Logger: s.log})
 	if err := s.listen(now); err != nil {
 		return err
 	}
@@ -115,7 +118,7 @@ func (s *server) wireSources(engine *engine, now func() int64) (err error) {
 	if engine != nil {
 		entries = append(entries, s.from.known(engine.entry(s.advertise, s.log)))
 	}
-	s.sources = sources.NewSupervisor(sources.Options{Zone: s.zone, Sources: entries, Logger: s.log})
+	s.sources = sources.NewSupervisor(sources.Options{Zone: s.zone, Sink: s.checks, Sources: entries, Logger: s.log})
 	register := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status})
 	s.http.handle(admin.Handler(admin.Options{Zone: s.zone, Clock: now, NameServer: s.nameServer(), Waiting: s.waiting}, register))
 	if at := cfg.control(); at != "" {
@@ -164,6 +167,7 @@ func (s *server) run(ctx context.Context) error {
 	return runParts(ctx, s.log,
 		part{name: "HTTP", run: s.http.run},
 		part{name: "sources", run: s.runSources},
+		part{name: "checks", run: s.checks.Run},
 		part{name: "succession", run: func(ctx context.Context) error { return s.awaitSuccessor(ctx, stop) }, within: successionTime},
 		part{name: "DNS", run: s.serveDNS},
 	)

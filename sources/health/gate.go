@@ -1,0 +1,157 @@
+package health
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/sources"
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// Options configure a Gate.
+type Options struct {
+	Sink sources.Sink // that takes the changes, and the verdicts
+	// Concurrency bounds the probes under way. Zero means 512.
+	Concurrency int
+	// Logger is told what begins to fail, and what passes again. Nil means
+	// slog.Default.
+	Logger *slog.Logger
+}
+
+const defaultConcurrency = 512
+
+// Gate is a sources.Sink that passes changes on, and probes the instances in them
+// that have checks. Make it with New. It is safe for concurrent use.
+type Gate struct {
+	next sources.Sink
+	log  *slog.Logger
+	max  int
+	wake chan struct{} // has a value when the agenda has changed
+	ask  func(*worker, context.Context, *zone.Check, []zone.Spot, int) (int, error)
+
+	mu       sync.Mutex // guards the fields below, and those of targets
+	wards    map[string]*ward
+	revision uint64 // the last one given
+	agenda   agenda
+}
+
+// New gives a gate. It passes changes on from the beginning, and probes while Run
+// runs.
+func New(o Options) *Gate {
+	g := &Gate{
+		next: o.Sink, log: o.Logger, max: cmp.Or(o.Concurrency, defaultConcurrency),
+		ask: (*worker).probe, wake: make(chan struct{}, 1), wards: map[string]*ward{},
+	}
+	if g.log == nil {
+		g.log = slog.Default()
+	}
+	return g
+}
+
+// Send passes a change on, with revisions given to instances that have checks.
+func (g *Gate) Send(ctx context.Context, c zone.Change) (zone.Result, error) {
+	g.stamp(&c)
+	res, err := g.next.Send(ctx, c)
+	if err == nil && g.learn(&c, &res) {
+		select {
+		case g.wake <- struct{}{}:
+		default:
+		}
+	}
+	return res, err
+}
+
+// stamp gives an instance the revision that it has already, if what is checked is
+// the same, else a new one.
+func (g *Gate) stamp(c *zone.Change) {
+	if !slices.ContainsFunc(c.Put, func(in zone.Instance) bool { return len(in.Checks) > 0 }) {
+		return
+	}
+	c.Put = slices.Clone(c.Put) // the source's own stays as it is
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w := g.wards[c.Source]
+	for i := range c.Put {
+		in := &c.Put[i]
+		if len(in.Checks) == 0 {
+			continue
+		}
+		if t := w.target(in.ID); t != nil && t.checks(in) {
+			in.Revision = t.revision
+			continue
+		}
+		g.revision++
+		in.Revision = g.revision
+	}
+}
+
+// learn takes in a change that the zone has taken, and reports whether there is
+// something new to probe.
+func (g *Gate) learn(c *zone.Change, res *zone.Result) (news bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w := g.wards[c.Source]
+	if w == nil {
+		w = &ward{targets: map[string]*target{}}
+		g.wards[c.Source] = w
+	}
+	w.begin(c)
+	for i := range c.Put {
+		news = g.put(w, c.Source, &c.Put[i]) || news
+	}
+	// Not in the zone: dropped, refused, or a static record by now.
+	for i := range c.Static {
+		g.drop(w, c.Static[i].ID)
+	}
+	for _, id := range c.Drop {
+		g.drop(w, id)
+	}
+	for i := range res.Rejected {
+		g.drop(w, res.Rejected[i].ID)
+	}
+	if c.Kind == zone.SyncEnd {
+		for id := range w.unlisted() {
+			g.drop(w, id)
+		}
+	}
+	return news
+}
+
+// put takes in an instance, and reports whether it is new to be probed.
+func (g *Gate) put(w *ward, source string, in *zone.Instance) bool {
+	old := w.targets[in.ID]
+	if old != nil && old.revision == in.Revision {
+		old.listed = w.sync
+		return false
+	}
+	g.drop(w, in.ID)
+	if len(in.Checks) == 0 {
+		return false
+	}
+	t := newTarget(source, in)
+	t.listed = w.sync
+	w.targets[in.ID] = t
+	now := time.Now()
+	for _, p := range t.probes {
+		p.due = now.Add(soon(p.Interval))
+		g.agenda.add(p)
+	}
+	return true
+}
+
+// drop forgets an instance, if it is known.
+func (g *Gate) drop(w *ward, id string) {
+	t := w.targets[id]
+	if t == nil {
+		return
+	}
+	delete(w.targets, id)
+	t.gone = true
+	for _, p := range t.probes {
+		g.agenda.remove(p)
+	}
+}
