@@ -149,7 +149,7 @@ func run(t *testing.T, o client.Options, r client.Registration) (inst *client.In
 
 var web = client.Registration{
 	Service: "web", ID: "one", Lease: time.Second,
-	Ports: []client.Port{{Name: "http", Number: 8080}}, Weight: 7, Tags: []string{"v2"}, Meta: map[string]string{"version": "2.1"},
+	Ports: []client.Port{{Name: "http", Number: 8080, ALPN: []string{"h2"}}}, Weight: 7, Tags: []string{"v2"}, Meta: map[string]string{"version": "2.1"},
 }
 
 const (
@@ -166,6 +166,7 @@ func TestInstanceIsThereWhileRunLasts(t *testing.T) {
 	s.eventually(question, answered)
 	time.Sleep(2 * web.Lease)
 	s.eventually(question, answered)
+	s.eventually("_8080._https.web.svc.test HTTPS", `_8080._https.web.svc.test. IN HTTPS 1 one.web.svc.test. alpn="h2" no-default-alpn="" port="8080" ipv4hint="192.0.2.10" + one.web.svc.test. IN A 192.0.2.10`)
 	if err := stop(); err != nil {
 		t.Error(err)
 	}

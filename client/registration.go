@@ -32,9 +32,10 @@ type Registration struct {
 
 // Port is a port on which the instance listens.
 type Port struct {
-	Name     string `json:"name,omitempty"` // "" takes the IANA name of the number
-	Number   uint16 `json:"number"`
-	Protocol string `json:"protocol,omitempty"` // "tcp", "udp" or "sctp"; "" is tcp
+	Name     string   `json:"name,omitempty"` // "" takes the IANA name of the number
+	Number   uint16   `json:"number"`
+	Protocol string   `json:"protocol,omitempty"` // "tcp", "udp" or "sctp"; "" is tcp
+	ALPN     []string `json:"alpn,omitempty"`     // what it speaks inside of TLS, e.g. "h2", "http/1.1"; gives HTTPS records
 }
 
 // State says whether an instance is answered: only Up is.

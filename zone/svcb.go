@@ -20,7 +20,7 @@ type ALPN struct{ wire unique.Handle[string] }
 const maxALPN = 255 // octets in all, with one for the length of each
 
 // ALPNRule says in an error what ParseALPN takes.
-const ALPNRule = `must be protocols such as "h2" and "http/1.1", none twice, of printable ASCII without spaces and commas, at most 255 octets in all with one more for each`
+const ALPNRule = `must be protocol IDs such as "h2" and "http/1.1": printable ASCII without spaces and commas, none twice, in all at most 255 octets with one more for each`
 
 // ParseALPN reads protocol IDs as IANA has them: "h2". It reports false when they
 // break ALPNRule.

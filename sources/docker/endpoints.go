@@ -21,6 +21,7 @@ const (
 type port struct {
 	portKey
 	name string
+	alpn zone.ALPN
 	tags []string // nil: those of the container
 }
 
@@ -77,7 +78,7 @@ func (b *builder) ports() (ports []port) {
 			b.fault(err)
 		}
 		if !yes {
-			ports = append(ports, port{portKey: k, name: b.portName(k), tags: b.tags(b.set.port(k, "tags"))})
+			ports = append(ports, port{portKey: k, name: b.portName(k), alpn: b.portALPN(k), tags: b.tags(b.set.port(k, "tags"))})
 		}
 	}
 	return ports
@@ -95,6 +96,22 @@ func (b *builder) portName(k portKey) string {
 		return ""
 	}
 	return name
+}
+
+func (b *builder) portALPN(k portKey) zone.ALPN {
+	v := b.set.port(k, "alpn")
+	if !v.given() {
+		return zone.ALPN{}
+	}
+	var ids []string
+	for id := range strings.SplitSeq(v.text, ",") {
+		ids = append(ids, strings.TrimSpace(id))
+	}
+	a, ok := zone.ParseALPN(ids)
+	if !ok {
+		b.fault(v.fault(zone.ALPNRule))
+	}
+	return a
 }
 
 // endpoints says where some ports of the container are reached, and from where,
@@ -122,7 +139,7 @@ func (b *builder) endpoints(ports []port) []zone.Endpoint {
 func (b *builder) inside(ports []port) (eps []zone.Endpoint) {
 	list := make([]zone.Port, len(ports))
 	for i, p := range ports {
-		list[i] = zone.Port{Name: p.name, Number: p.number, Proto: p.proto}
+		list[i] = zone.Port{Name: p.name, Number: p.number, Proto: p.proto, ALPN: p.alpn}
 	}
 	if b.home().mode == "host" {
 		for _, a := range b.sc.advertise {
@@ -151,7 +168,7 @@ func (b *builder) outside(ports []port) (eps []zone.Endpoint) {
 					i = len(eps)
 					eps = append(eps, zone.Endpoint{Addr: a})
 				}
-				zp := zone.Port{Name: p.name, Number: at.port, Known: p.number, Proto: p.proto}
+				zp := zone.Port{Name: p.name, Number: at.port, Known: p.number, Proto: p.proto, ALPN: p.alpn}
 				if !slices.Contains(eps[i].Ports, zp) {
 					eps[i].Ports = append(eps[i].Ports, zp)
 				}

@@ -71,6 +71,9 @@ func written(out outcome) string {
 				if p.Name != "" {
 					fmt.Fprintf(&b, ":%s", p.Name)
 				}
+				if ids := p.ALPN.Protocols(); ids != nil {
+					fmt.Fprintf(&b, "(%s)", strings.Join(ids, ","))
+				}
 			}
 			b.WriteByte('\n')
 		}
@@ -227,6 +230,15 @@ c1 web1 host=web1 up
 c1 web1 host=web1 up tags=v1
   172.17.0.2@bridge 80/tcp
 ! container web1: label rollcall.port.x.name is unknown; label rollcall.wieght is unknown; label rollcall.ttl "soon" must be a time of 1s or more, such as 30s; label rollcall.weight "-1" must be 0 to 65535; label rollcall.port.80.name "a b" must be 1 to 62 letters, digits, "-" and "_" with at least one letter, beginning and ending with a letter or digit
+`},
+		{"protocols of a port, wherever it is reached", `{
+			"Config":{"ExposedPorts":{"443/tcp":{},"443/udp":{},"444/tcp":{}},"Labels":{
+				"rollcall.port.443/tcp.alpn":"h2, http/1.1","rollcall.port.443/udp.alpn":"h3","rollcall.port.444.alpn":"h2,,"}},
+			"NetworkSettings":{"Ports":{"443/tcp":[{"HostIp":"0.0.0.0","HostPort":"8443"}]},` + bridge + `}}`, `
+c1 web1 host=web1 up
+  172.17.0.2@bridge 443/tcp(h2,http/1.1) 443/udp(h3) 444/tcp
+  192.0.2.10@ 8443=443/tcp(h2,http/1.1)
+! container web1: label rollcall.port.444.alpn "h2,," ` + zone.ALPNRule + `
 `},
 		{"a name that DNS does not know", `{"Config":{"Labels":{"SERVICE_NAME":"My Büro_1"}},"NetworkSettings":{` + bridge + `}}`, `
 c1 my-b-ro_1 host=web1 up

@@ -155,7 +155,7 @@ func parsePort(s string) (portKey, bool) {
 
 var (
 	generalKeys = []string{"service", "host", "tags", "ttl", "priority", "weight", "network", "ignore"}
-	portKeys    = []string{"name", "tags", "ignore"}
+	portKeys    = []string{"name", "alpn", "tags", "ignore"}
 )
 
 // unknown lists the rollcall.* labels that mean nothing: most are misspelt.

@@ -17,6 +17,7 @@ const (
 	maxAddresses = 64
 	maxPorts     = 1024 // of all addresses together
 	maxTags      = 64
+	maxALPN      = 127 // protocols: more do not fit into what the zone takes
 	minLease     = time.Second
 	maxLease     = 24 * time.Hour
 	defaultLease = 30 * time.Second
@@ -116,11 +117,26 @@ func (f *faults) port(path string, v any) zone.Port {
 			}
 			p.Proto = proto
 		}},
+		field{"alpn", func(path string, v any) { p.ALPN = f.alpn(path, v) }},
 	)
 	if !given {
 		f.add(path+".number", "must be given: a whole number from 1 to 65535")
 	}
 	return p
+}
+
+func (f *faults) alpn(path string, v any) zone.ALPN {
+	var ids []string
+	known := len(*f)
+	f.list(path, v, "protocols", maxALPN, func(path string, v any) {
+		ids = append(ids, "")
+		f.text(&ids[len(ids)-1])(path, v)
+	})
+	a, ok := zone.ParseALPN(ids)
+	if !ok && len(*f) == known {
+		f.add(path, zone.ALPNRule)
+	}
+	return a
 }
 
 func (f *faults) meta(path string, v any) map[string]string {

@@ -55,7 +55,7 @@ func (f *faults) ofAddresses(addrs []netip.Addr) {
 func (f *faults) ofPorts(ports []zone.Port) {
 	met := make(map[zone.Port]bool, len(ports))
 	for i, p := range ports {
-		p.Name = strings.ToLower(p.Name)
+		p.Name, p.ALPN = strings.ToLower(p.Name), zone.ALPN{}
 		if met[p] {
 			f.add(fmt.Sprintf("ports[%d]", i), "must not have the name, the number and the protocol of another one")
 		}

@@ -32,6 +32,7 @@ func TestRegistrationsOutliveARestart(t *testing.T) {
 		w.want(204, "DELETE", "/v1/services/left/instances/one", "")
 		w.want(201, "PUT", "/v1/services/ended/instances/one", `{"lease":"1s"}`)
 		w.want(201, "PUT", "/v1/services/drained/instances/1:x%2F2", `{"addresses":["10.0.0.1","2001:db8::1"],"ports":[{"number":1}],"lease":"1h"}`)
+		w.want(201, "PUT", "/v1/services/secure/instances/one", `{"addresses":["10.0.0.1"],"ports":[{"name":"https","number":8443,"alpn":["h2"]}],"lease":"1h","host":"s"}`)
 		w.want(204, "PUT", "/v1/services/drained/instances/1:x%2F2/state", `{"state":"draining"}`)
 		time.Sleep(2 * time.Second)
 		before := w.want(200, "GET", one, "").Body.String()
@@ -42,6 +43,7 @@ func TestRegistrationsOutliveARestart(t *testing.T) {
 		if after := w.want(200, "GET", one, "").Body.String(); strings.Replace(before, `"remaining":"1s"`, `"remaining":"3s"`, 1) != after {
 			t.Errorf("before %s\nafter  %s\nwant the same with a whole lease", before, after)
 		}
+		w.wantAnswer("secure.svc.test. HTTPS", `secure.svc.test. 5 IN HTTPS 1 s.secure.svc.test. alpn="h2" no-default-alpn="" port="8443" ipv4hint="10.0.0.1" + s.secure.svc.test. 5 IN A 10.0.0.1`)
 		w.wantAnswer("left.svc.test. A", "NXDOMAIN")
 		w.wantAnswer("ended.svc.test. A", "NXDOMAIN")
 		w.wantAnswer("drained.svc.test. A", "NODATA")

@@ -24,15 +24,16 @@ type wireRecord struct {
 }
 
 type wirePort struct {
-	Name     string `json:"name,omitempty"`
-	Number   uint16 `json:"number"`
-	Protocol string `json:"protocol"`
+	Name     string   `json:"name,omitempty"`
+	Number   uint16   `json:"number"`
+	Protocol string   `json:"protocol"`
+	ALPN     []string `json:"alpn,omitempty"`
 }
 
 func wirePorts(ports []zone.Port) []wirePort {
 	out := make([]wirePort, len(ports))
 	for i, p := range ports {
-		out[i] = wirePort{p.Name, p.Number, p.Proto.String()}
+		out[i] = wirePort{p.Name, p.Number, p.Proto.String(), p.ALPN.Protocols()}
 	}
 	return out
 }
