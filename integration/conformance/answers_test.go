@@ -53,6 +53,19 @@ func rankedTargets(t *testing.T, at place) {
 	}
 }
 
+// A client that reads from the first record to the last must meet each alias before
+// that to which it leads.
+func aliasesInOrder(t *testing.T, at place) {
+	m, _ := get(dial(t, at.path), "chain.svc.test. A")
+	var owners []string
+	for _, rr := range m.Answer {
+		owners = append(owners, rr.Header().Name)
+	}
+	if got := strings.Join(owners, " "); got != "chain.svc.test. www.svc.test. web.svc.test." {
+		t.Errorf("the answer's owners are %s", got)
+	}
+}
+
 func addressesLeftOut(t *testing.T, at place) {
 	m, size := get(dial(t, at.path), "glue.svc.test. SRV")
 	if m.Truncated || len(m.Answer) != 8 || size > minUDPSize {

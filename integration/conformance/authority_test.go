@@ -90,6 +90,36 @@ var authorityRows = []row{
 			down.svc.test. ANY => NOERROR aa / soa svc.test. 5
 			nope.svc.test. ANY => NXDOMAIN aa / soa svc.test. 5`,
 	}, {
+		id: "B9", rule: "wildcards: at any depth, but not below names that exist", rfc: "4592 §2.2.1, §3.3",
+		exchanges: `
+			x.wild.svc.test. A => NOERROR aa: x.wild.svc.test. 5 IN A 10.4.0.1
+			A.b.C.wild.svc.test. A +edns => NOERROR aa: A.b.C.wild.svc.test. 5 IN A 10.4.0.1 [edns0 1232]
+			*.wild.svc.test. A => NOERROR aa: *.wild.svc.test. 5 IN A 10.4.0.1
+			x.*.wild.svc.test. A => NXDOMAIN aa / soa svc.test. 5
+			x.wild.svc.test. AAAA => NOERROR aa / soa svc.test. 5
+			x.wild.other.test. A => NOERROR aa: x.wild.other.test. 5 IN A 10.4.0.1
+			wild.svc.test. A => NOERROR aa / soa svc.test. 5
+			real.wild.svc.test. A => NOERROR aa / soa svc.test. 5
+			x.real.wild.svc.test. A => NXDOMAIN aa / soa svc.test. 5
+			sub.real.wild.svc.test. A => NOERROR aa: sub.real.wild.svc.test. 5 IN A 10.4.0.2
+			sub.real.wild.svc.test. AAAA => NOERROR aa / soa svc.test. 5
+			x.sub.real.wild.svc.test. A => NXDOMAIN aa / soa svc.test. 5
+			x.alias.svc.test. A => NOERROR aa: v4.svc.test. 5 IN A 10.0.0.8; x.alias.svc.test. 5 IN CNAME v4.svc.test.`,
+	}, {
+		id: "B10", rule: "aliases", rfc: "1034 §3.6.2; 2181 §10.1; 6604",
+		choice: "a loop ends where it would come again",
+		exchanges: `
+			www.svc.test. CNAME => NOERROR aa: www.svc.test. 5 IN CNAME web.svc.test.
+			www.svc.test. A => NOERROR aa: web.svc.test. 5 IN A 10.0.0.7; www.svc.test. 5 IN CNAME web.svc.test.
+			chain.svc.test. A => NOERROR aa: chain.svc.test. 5 IN CNAME www.svc.test.; web.svc.test. 5 IN A 10.0.0.7; www.svc.test. 5 IN CNAME web.svc.test.
+			www.svc.test. SRV +edns => NOERROR aa: web.svc.test. 5 IN SRV 0 0 8080 web-1.web.svc.test.; www.svc.test. 5 IN CNAME web.svc.test. + web-1.web.svc.test. 5 IN A 10.0.0.7; web-1.web.svc.test. 5 IN AAAA 2001:db8::7 [edns0 1232]
+			out.svc.test. A => NOERROR aa: out.svc.test. 5 IN CNAME edge.example.com.
+			single.svc.test. AAAA => NOERROR aa: single.svc.test. 5 IN CNAME v4.svc.test. / soa svc.test. 5
+			lost.svc.test. A => NXDOMAIN aa: lost.svc.test. 5 IN CNAME nope.svc.test. / soa svc.test. 5
+			www.svc.test. ANY => NOERROR aa: www.svc.test. 5 IN CNAME web.svc.test.
+			loop.svc.test. A => NOERROR aa: loop.svc.test. 5 IN CNAME pool.svc.test.; pool.svc.test. 5 IN CNAME loop.svc.test.`,
+		test: aliasesInOrder,
+	}, {
 		id: "B11", rule: "SRV: priorities and weights, whole address sets of the targets", rfc: "2782; 2181 §10.3",
 		choice: "lower priorities come first; weights are left to clients",
 		exchanges: `
@@ -123,6 +153,8 @@ var authorityRows = []row{
 			_x_y.svc.test. SRV => NXDOMAIN aa / soa svc.test. 5
 			*.svc.test. A => NXDOMAIN aa / soa svc.test. 5
 			0.svc.test. A => NXDOMAIN aa / soa svc.test. 5
+			_postgresql._tcp.svc.test. PTR => NOERROR aa: _postgresql._tcp.svc.test. 5 IN PTR db-1\@db\.shop._postgresql._tcp.svc.test. + db-1.db.shop.svc.test. 5 IN A 10.0.0.9; db-1\@db\.shop._postgresql._tcp.svc.test. 5 IN SRV 0 0 5432 db-1.db.shop.svc.test.; db-1\@db\.shop._postgresql._tcp.svc.test. 5 IN TXT ""
+			db-1\@db\.shop._postgresql._tcp.svc.test. TXT => NOERROR aa: db-1\@db\.shop._postgresql._tcp.svc.test. 5 IN TXT ""
 			\032.svc.test. A => NXDOMAIN aa / soa svc.test. 5`,
 	}, {
 		id: "B17", rule: "each of several addresses and targets comes first as often", rfc: "1794",

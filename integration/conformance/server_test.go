@@ -35,13 +35,13 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// start starts a server on free ports of 127.0.0.1 and ::1, without an engine unless
-// the flags say so, and stops it when the test ends.
+// start starts a server on free ports of 127.0.0.1 and ::1, with static records, without
+// an engine unless the flags say so, and stops it when the test ends.
 func start(t testing.TB, flags ...string) *rollcall.Server {
 	t.Helper()
 	cmd := exec.Command(bin+"/rollcall", append([]string{
 		"serve", "--dns", "127.0.0.1:0", "--dns", "[::1]:0", "--http", "127.0.0.1:0",
-		"--domain", "svc.test", "--domain", "other.test", "--advertise", "192.0.2.1",
+		"--domain", "svc.test", "--domain", "other.test", "--advertise", "192.0.2.1", "--static", "testdata/records.yaml",
 	}, flags...)...)
 	cmd.Env = append(os.Environ(), "ROLLCALL_DOCKER=off")
 	s, err := rollcall.Start(cmd)

@@ -92,6 +92,13 @@ var specialRows = []row{
 			1.0.5.10.in-addr.arpa. PTR => REFUSED
 			1.0.6.10.in-addr.arpa. PTR => NXDOMAIN aa / soa 10.in-addr.arpa. 5
 			x.onion. A => NXDOMAIN aa / soa onion. 300`,
+	}, {
+		id: "D13", rule: "where to browse, asked of domains and of networks", rfc: "6763 §11",
+		exchanges: `
+			lb._dns-sd._udp.svc.test. PTR => NOERROR aa: lb._dns-sd._udp.svc.test. 5 IN PTR svc.test.
+			b._dns-sd._udp.svc.test. PTR => NOERROR aa: b._dns-sd._udp.svc.test. 5 IN PTR svc.test.
+			lb._dns-sd._udp.8.0.0.10.in-addr.arpa. PTR => NOERROR aa: lb._dns-sd._udp.8.0.0.10.in-addr.arpa. 5 IN PTR svc.test.
+			lb._dns-sd._udp.0.0.10.10.in-addr.arpa. PTR => NXDOMAIN aa / soa 10.in-addr.arpa. 5`,
 	},
 }
 
