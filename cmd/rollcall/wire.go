@@ -15,6 +15,7 @@ import (
 	"github.com/rollcall-dns/rollcall/handover"
 	"github.com/rollcall-dns/rollcall/sources"
 	"github.com/rollcall-dns/rollcall/sources/health"
+	"github.com/rollcall-dns/rollcall/sources/lease"
 	"github.com/rollcall-dns/rollcall/sources/selfreg"
 	"github.com/rollcall-dns/rollcall/sources/static"
 	"github.com/rollcall-dns/rollcall/zone"
@@ -33,6 +34,7 @@ type server struct {
 	dns       *dnsserver.Server
 	http      *httpServer
 	advertise []netip.Addr // addresses of this host
+	clock     *lease.Clock
 	from      *heritage
 	above     supervisor
 	offer     *handover.Offer // nil: nobody can take over
@@ -51,7 +53,8 @@ func newServer(ctx context.Context, cfg *Config, from *heritage, log *slog.Logge
 }
 
 func (s *server) wire(ctx context.Context) (err error) {
-	cfg, now := s.cfg, monotonic()
+	s.clock = lease.NewClock()
+	cfg, now := s.cfg, s.clock.Now
 	engine := findEngine(cfg.Docker)
 	hidden := hostHidden(engine)
 	if err := checkAdvertise(cfg.Advertise, engine, hidden); err != nil {
@@ -146,13 +149,6 @@ func (s *server) close() {
 	s.from.close()
 }
 
-// monotonic gives the clock of leases and of lookups: nanoseconds since the
-// server was made.
-func monotonic() func() int64 {
-	began := time.Now()
-	return func() int64 { return int64(time.Since(began)) }
-}
-
 // run runs the server until ctx is done, or a successor has taken over. It stops in
 // this order: readiness, HTTP, sources, DNS; so whatever was accepted is finished,
 // and the last answers are those of a zone that knows all it ever knew.
@@ -177,6 +173,7 @@ func (s *server) run(ctx context.Context) error {
 func (s *server) runSources(ctx context.Context) error {
 	var told sync.WaitGroup
 	began := time.Now()
+	told.Go(func() { s.clock.Run(ctx, s.log) })
 	told.Go(func() { s.tellReady(ctx, began) })
 	told.Go(func() { s.above.follow(ctx, s.sources.WhenReady(), s.log) })
 	defer told.Wait()
