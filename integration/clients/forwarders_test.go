@@ -50,28 +50,41 @@ const unpacked = "../../.cache/conformance/systemd-resolved"
 // resolved is systemd-resolved, asked over a bus of the machine's own. Installed it
 // would take over the host's /etc/resolv.conf: it is unpacked alone instead.
 func resolved(t *testing.T) look {
-	libraries, err := filepath.Glob(unpacked + "/usr/lib/*/systemd")
-	if err != nil || len(libraries) != 1 {
-		t.Fatalf("%s holds libraries %q (%v): scripts/install-conformance-tools unpacks systemd-resolved there", unpacked, libraries, err)
-	}
-	run(t, "install", "-D", "-m", "644", documented(t, "systemd-resolved"), "/run/systemd/resolved.conf.d/rollcall.conf")
-	run(t, "install", "-d", "/run/dbus")
-
-	bus := exec.Command("dbus-daemon", "--nofork", "--config-file=testdata/bus.conf")
-	daemon(t, listens("unix", "/run/dbus/system_bus_socket"), bus)
-	server := exec.Command(unpacked + "/lib/systemd/systemd-resolved")
-	server.Env = append(os.Environ(), "LD_LIBRARY_PATH="+libraries[0])
-	daemon(t, listens("tcp", "127.0.0.53:53"), server)
-
+	resolvectl := startResolved(t)
 	return func(ctx context.Context, name string) ([]string, error) {
-		query := exec.CommandContext(ctx, unpacked+"/usr/bin/resolvectl", "query", "--legend=no", name)
-		query.Env = server.Env
-		out, err := query.CombinedOutput()
+		out, err := resolvectl(ctx, "query", "--legend=no", name)
 		if err != nil && !noSuchName.Match(out) {
 			return nil, fmt.Errorf("%w: %s", err, out)
 		}
 		return addressesIn(string(out)), nil
 	}
+}
+
+// startResolved gives a function that runs its tool.
+func startResolved(t *testing.T) (resolvectl func(ctx context.Context, args ...string) ([]byte, error)) {
+	t.Helper()
+	libraries, err := filepath.Glob(unpacked + "/usr/lib/*/systemd")
+	if err != nil || len(libraries) != 1 {
+		t.Fatalf("%s holds libraries %q (%v): scripts/install-conformance-tools unpacks systemd-resolved there", unpacked, libraries, err)
+	}
+	run(t, "install", "-D", "-m", "644", documented(t, "systemd-resolved"), "/run/systemd/resolved.conf.d/rollcall.conf")
+	startBus(t)
+	server := exec.Command(unpacked + "/lib/systemd/systemd-resolved")
+	server.Env = append(os.Environ(), "LD_LIBRARY_PATH="+libraries[0])
+	daemon(t, listens("tcp", "127.0.0.53:53"), server)
+
+	return func(ctx context.Context, args ...string) ([]byte, error) {
+		query := exec.CommandContext(ctx, unpacked+"/usr/bin/resolvectl", args...)
+		query.Env = server.Env
+		return query.CombinedOutput()
+	}
+}
+
+// startBus starts a D-Bus of the machine's own.
+func startBus(t *testing.T) {
+	t.Helper()
+	run(t, "install", "-d", "/run/dbus")
+	daemon(t, listens("unix", "/run/dbus/system_bus_socket"), exec.Command("dbus-daemon", "--nofork", "--config-file=testdata/bus.conf"))
 }
 
 // noSuchName is how resolvectl says NXDOMAIN, and NODATA.
