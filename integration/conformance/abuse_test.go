@@ -46,6 +46,10 @@ var errorRows = []row{
 	}, {
 		id: "E5", rule: "no reply over UDP is longer than 1,232 octets, whatever is asked", rfc: "9715",
 		over: "udp", test: amplification,
+	}, {
+		id: "E6", rule: "like replies to one public network are limited", rfc: "–",
+		choice: "off by default; with `--response-rate` half of what is beyond is dropped and half has TC; private addresses, valid cookies and TCP are exempt",
+		over:   "udp", test: likeReplies,
 	},
 }
 
@@ -90,7 +94,7 @@ func serverCookies(t *testing.T, at place) {
 		}
 	}
 	if at.network == "tcp4" {
-		if got := ask(dialFrom(t, at.path, 9), c); got != "BADCOOKIE" {
+		if got := ask(dialFrom(t, at.path, at.loopback(9)), c); got != "BADCOOKIE" {
 			t.Errorf("the cookie of another address: %s", got)
 		}
 	}
@@ -115,26 +119,23 @@ func rcodeOf(w *wire, query string) int {
 func errorBudget(t *testing.T, at place) {
 	s := start(t)
 	ready(t, s, "")
-	p := path{at.network, s.DNS[0]}
-	if at.addr.Addr().Is6() {
-		p.addr = s.DNS[1]
-	}
-	w := dial(t, p)
+	w := dial(t, at.of(s))
 	cookie := hex.EncodeToString(newCookie(w))
 	const bad = "x.example. MAILA"
 	sent := 0
-	for told := sent; told == sent; sent += 100 {
+	for told := 0; told == sent; sent += 100 {
 		if sent > 500_000 {
 			t.Fatalf("all of %d bad queries were answered", sent)
 		}
-		told += burst(w, bad, 100)
+		full, _ := flood(w, bad, "", 100)
+		told += full
 	}
 	if sent < 10_000 {
 		t.Fatalf("of %d bad queries not all were answered", sent)
 	}
 	told := make(map[string]int)
 	for range 200 {
-		burst(w, bad, 10)
+		flood(w, bad, "", 10)
 		told[rcodeText(w.ask(bad+" +opt=10:2464c4abcf10c957"))]++
 		if got := w.ask(bad + " +opt=10:" + cookie); rcodeText(got) != "NOTIMP" {
 			t.Fatalf("with a valid cookie: %s", got)
@@ -146,19 +147,6 @@ func errorBudget(t *testing.T, at place) {
 	if got := w.ask(probe); got != "REFUSED" {
 		t.Errorf("a good question after %d bad ones: %s", sent, got)
 	}
-}
-
-// burst sends a query n times at once, and counts the replies.
-func burst(w *wire, query string, n int) (replies int) {
-	w.t.Helper()
-	w.within(patience)
-	for range n {
-		w.send(w.message(query))
-	}
-	last := w.message(probe)
-	for w.send(last); !sameID(w.receive(), last); replies++ {
-	}
-	return replies
 }
 
 func amplification(t *testing.T, at place) {
@@ -182,11 +170,7 @@ func notReady(t *testing.T, at place) {
 	}
 	defer l.Close()
 	s := start(t, "--docker", "unix://"+silent)
-	p := path{at.network, s.DNS[0]}
-	if at.addr.Addr().Is6() {
-		p.addr = s.DNS[1]
-	}
-	w := dial(t, p)
+	w := dial(t, at.of(s))
 	for _, tt := range []struct{ ask, want string }{
 		{"web.svc.test. A +edns", "SERVFAIL [edns0 1232 ede=14]"},
 		{"web.svc.test. A", "SERVFAIL"},

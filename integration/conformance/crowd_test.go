@@ -24,7 +24,7 @@ func TestManyConnections(t *testing.T) {
 
 	var open []*wire
 	for i := range n {
-		open = append(open, dialFrom(t, tcp, 2+i/each))
+		open = append(open, dialFrom(t, tcp, tcp.loopback(1+i/each)))
 		open[i].within(2 * patience)
 	}
 	var busy sync.WaitGroup
@@ -40,7 +40,7 @@ func TestManyConnections(t *testing.T) {
 		}
 	}
 	for range 10 {
-		if dialFrom(t, tcp, 2).ask(probe) == "nothing" {
+		if dialFrom(t, tcp, tcp.loopback(1)).ask(probe) == "nothing" {
 			t.Error("no slot is free afterwards")
 		}
 	}

@@ -39,6 +39,14 @@ type place struct {
 	server *rollcall.Server
 }
 
+// of is the same way to another server.
+func (at place) of(s *rollcall.Server) path {
+	if at.addr.Addr().Is4() {
+		return path{at.network, s.DNS[0]}
+	}
+	return path{at.network, s.DNS[1]}
+}
+
 func allRows() []row {
 	return slices.Concat(admissionRows, authorityRows, tcpRows, specialRows, errorRows)
 }

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"bytes"
-	"io"
 	"math/rand/v2"
 	"net"
 	"testing"
@@ -78,22 +77,17 @@ func TestStreamsOfNoise(t *testing.T) {
 	ready(t, s, "")
 	rnd := rand.New(rand.NewPCG(5, 6))
 	for range 500 {
-		c, err := net.Dial("tcp4", s.DNS[0].String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := &wire{t: t, Conn: c, tcp: true}
-		w.within(patience)
+		w := dial(t, path{"tcp4", s.DNS[0]})
 		noise := make([]byte, rnd.IntN(2000))
 		for i := range noise {
 			noise[i] = byte(rnd.Uint32() >> (rnd.Uint32() % 8)) // short messages as well
 		}
 		w.Write(noise) // may be cut off half-way
-		c.(*net.TCPConn).CloseWrite()
-		if _, err := io.Copy(io.Discard, c); isTimeout(err) {
+		w.Conn.(*net.TCPConn).CloseWrite()
+		if !closed(w) {
 			t.Fatalf("%v after the end of %x the connection is open", patience, noise)
 		}
-		c.Close()
+		w.Close()
 	}
 	if got := dial(t, path{"tcp6", s.DNS[1]}).ask(probe); got != "REFUSED" {
 		t.Errorf("afterwards: %s", got)

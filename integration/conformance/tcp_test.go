@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"io"
 	"net"
-	"strconv"
+	"net/netip"
 	"testing"
 	"time"
-
-	"github.com/rollcall-dns/rollcall/integration/internal/rollcall"
 )
 
 // What is particular to TCP.
@@ -18,7 +16,8 @@ var tcpRows = []row{
 		test: sameAnswers,
 	}, {
 		id: "C2", rule: "many queries in one segment", rfc: "7766 §6.2.1.1, §7",
-		over: "tcp", test: pipelined,
+		choice: "each is answered at once, in the order in which they come",
+		over:   "tcp", test: pipelined,
 	}, {
 		id: "C3", rule: "queries in pieces are answered, replies come in one; pieces do not extend the idle time", rfc: "7766 §8, §6.2.3",
 		over: "tcp", test: pieces,
@@ -53,7 +52,7 @@ func sameAnswers(t *testing.T, at place) {
 		}
 		return
 	}
-	over := dial(t, path{"tcp" + at.network[len("udp"):], at.addr})
+	over := dial(t, at.overTCP())
 	for _, query := range []string{
 		"web.svc.test. A +edns", "web.svc.test. SRV +edns", "web.svc.test. TXT +rd +edns", "svc.test. SOA +edns",
 		"nope.svc.test. A +edns", "x.example. A +edns", "localhost. A +edns", "7.0.0.10.in-addr.arpa. PTR +edns", "web.svc.test. A",
@@ -136,32 +135,26 @@ func idle(t *testing.T, at place) {
 
 // connectionLimits has servers of its own: others count their connections too.
 func connectionLimits(t *testing.T, at place) {
-	of := func(s *rollcall.Server) path {
-		if at.addr.Addr().Is4() {
-			return path{at.network, s.DNS[0]}
-		}
-		return path{at.network, s.DNS[1]}
-	}
 	s := start(t)
 	ready(t, s, "")
 	var open []*wire
 	for i := range 25 {
-		open = append(open, dial(t, of(s)))
+		open = append(open, dial(t, at.of(s)))
 		if open[i].ask(probe) == "nothing" {
 			t.Fatalf("connection %d of one address was refused", 1+i)
 		}
 	}
-	if !refused(t, of(s)) {
+	if !refused(t, at.of(s)) {
 		t.Error("one address has 26 connections")
 	}
 	open[0].Close()
-	reopened(t, of(s))
+	reopened(t, at.of(s))
 	if at.addr.Addr().Is4() {
-		fill(t, of(s), 150)
+		fill(t, at.of(s), 150)
 	}
 	few := start(t, "--tcp-connections", "10")
 	ready(t, few, "")
-	fill(t, of(few), 10)
+	fill(t, at.of(few), 10)
 }
 
 // refused reports whether the server takes no connection.
@@ -196,13 +189,13 @@ func fill(t *testing.T, p path, most int) {
 	t.Helper()
 	var open []*wire
 	for i := range most {
-		w := dialFrom(t, p, 2+i/20)
+		w := dialFrom(t, p, p.loopback(1+i/20))
 		if w.ask(probe) == "nothing" {
 			t.Fatalf("connection %d was refused", 1+i)
 		}
 		open = append(open, w)
 	}
-	if got := dialFrom(t, p, 20).ask(probe); got == "nothing" {
+	if got := dialFrom(t, p, p.loopback(20)).ask(probe); got == "nothing" {
 		t.Errorf("connection %d finds no room", 1+most)
 	}
 	if !closed(open[0]) {
@@ -213,21 +206,12 @@ func fill(t *testing.T, p path, most int) {
 	}
 }
 
-// dialFrom dials an IPv4 path from 127.0.0.N.
-func dialFrom(t *testing.T, p path, n int) *wire {
-	t.Helper()
-	d := net.Dialer{}
+// loopback is 127.0.N.1 for an IPv4 path; IPv6 has but one such address.
+func (p path) loopback(n int) netip.Addr {
 	if p.addr.Addr().Is4() {
-		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP("127.0.0." + strconv.Itoa(n))}
+		return netip.AddrFrom4([4]byte{127, 0, byte(n), 1})
 	}
-	c, err := d.Dial(p.network, p.addr.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	w := &wire{t: t, Conn: c, tcp: true}
-	w.within(patience)
-	return w
+	return netip.IPv6Loopback()
 }
 
 // closed waits until the server closes a connection, whatever it sends before.

@@ -23,6 +23,9 @@ type path struct {
 
 func (p path) tcp() bool { return strings.HasPrefix(p.network, "tcp") }
 
+// overTCP is the same address over TCP.
+func (p path) overTCP() path { return path{"tcp" + p.network[len("udp"):], p.addr} }
+
 // A wire is a connection over a path.
 type wire struct {
 	t testing.TB
@@ -33,7 +36,21 @@ type wire struct {
 
 func dial(t testing.TB, p path) *wire {
 	t.Helper()
-	c, err := net.Dial(p.network, p.addr.String())
+	return dialFrom(t, p, netip.Addr{})
+}
+
+// dialFrom dials from an address; the zero Addr leaves it to the system.
+func dialFrom(t testing.TB, p path, from netip.Addr) *wire {
+	t.Helper()
+	var d net.Dialer
+	switch local := netip.AddrPortFrom(from, 0); {
+	case !from.IsValid():
+	case p.tcp():
+		d.LocalAddr = net.TCPAddrFromAddrPort(local)
+	default:
+		d.LocalAddr = net.UDPAddrFromAddrPort(local)
+	}
+	c, err := d.Dial(p.network, p.addr.String())
 	if err != nil {
 		t.Fatal(err)
 	}
