@@ -49,7 +49,7 @@ conformance: conformance-clients conformance-differential ## ask every row of do
 
 conformance-clients: ## have other people's programs find services as docs/clients.md shows
 	scripts/install-conformance-tools
-	$(GO) test -count=1 -v -tags conformance -timeout 20m ./integration/clients
+	$(GO) test -race -count=1 -v -tags conformance -timeout 20m ./integration/clients
 
 conformance-differential: ## compare answers with knotd, nsd and named as docs/differential.md says
 	scripts/install-conformance-tools

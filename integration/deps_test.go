@@ -71,7 +71,7 @@ var rules = []rule{
 		"it runs the shipped program, and knows it only from outside"},
 	{"integration/internal/engine", nil,
 		"it runs an engine, and knows nothing of the tests that need one"},
-	{"integration/clients", []string{"integration/internal"},
+	{"integration/clients", []string{"integration/internal", "github.com/google/go-cmp"},
 		"what clients see is asked of them, and not of a DNS library"},
 	{"integration/peer", nil,
 		"it runs in containers, as any program could"},

@@ -14,12 +14,17 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
-// haproxy tells by its socket which servers it sends requests to.
-func haproxy(t *testing.T) look {
+func haproxy(t *testing.T) look { return haproxyOf(t, followed, 10) }
+
+// haproxyOf tells by its socket which servers of a service it sends requests to.
+func haproxyOf(t *testing.T, service string, servers int) look {
 	socket := scratch(t) + "/socket"
-	daemon(t, listens("unix", socket), exec.Command("haproxy", "-db", "-f", documented(t, "HAProxy", "/run/haproxy.sock", socket)))
+	config := documented(t, "HAProxy", "/run/haproxy.sock", socket,
+		"server-template web 10 _http._tcp.web.", fmt.Sprintf("server-template web %d _http._tcp.%s.", servers, service))
+	daemon(t, listens("unix", socket), exec.Command("haproxy", "-db", "-f", config))
 	return func(ctx context.Context, _ string) ([]string, error) {
 		c, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 		if err != nil {
@@ -30,6 +35,35 @@ func haproxy(t *testing.T) look {
 		out, err := io.ReadAll(c)
 		return serversOf(string(out)), err
 	}
+}
+
+// TestHAProxyKeepsMoreThanADatagramHolds looks again and again: HAProxy lets go of
+// servers that an answer has left out.
+func TestHAProxyKeepsMoreThanADatagramHolds(t *testing.T) {
+	many := kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.service == "many" })]
+	many.register(t, startRegistry(t))
+	want := len(many.instances)
+	see := haproxyOf(t, many.service, want)
+	found := 0
+	for end := time.Now().Add(patience); found < want && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		found = servers(t, see)
+	}
+	for range 50 {
+		if found != want {
+			t.Fatalf("it has %d servers, want %d", found, want)
+		}
+		time.Sleep(100 * time.Millisecond)
+		found = servers(t, see)
+	}
+}
+
+func servers(t *testing.T, see look) int {
+	t.Helper()
+	found, err := see(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(found)
 }
 
 // serversOf reads "show servers state" (HAProxy's management guide, 9.3): the servers

@@ -9,29 +9,27 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-// documented writes the first block that docs/clients.md shows under the heading,
-// which is the configuration of a client, to a file, and gives its name. What differs
-// on this machine is replaced first: pairs of old and new, each of which has to occur.
+// documented writes the configuration of a client, the block under a heading, to a
+// file, and gives its name. What differs on this machine is replaced first: pairs of
+// old and new, each of which has to occur.
 func documented(t *testing.T, heading string, replace ...string) (file string) {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/clients.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := blockUnder(string(text), heading)
+	config, err := block(heading)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := 0; i < len(replace); i += 2 {
-		if !strings.Contains(block, replace[i]) {
+		if !strings.Contains(config, replace[i]) {
 			t.Fatalf("the block under %q does not contain %q", heading, replace[i])
 		}
-		block = strings.ReplaceAll(block, replace[i], replace[i+1])
+		config = strings.ReplaceAll(config, replace[i], replace[i+1])
 	}
 	file = filepath.Join(scratch(t), "config")
-	if err := os.WriteFile(file, []byte(block), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return file
@@ -39,14 +37,37 @@ func documented(t *testing.T, heading string, replace ...string) (file string) {
 
 var fenced = regexp.MustCompile("(?ms)^```[a-z]+\n(.*?)^```$")
 
-func blockUnder(text, heading string) (string, error) {
-	_, below, found := strings.Cut(text, "\n## "+heading+"\n")
+// block is the first that docs/clients.md shows under a heading.
+func block(heading string) (string, error) {
+	text, err := os.ReadFile("../../docs/clients.md")
+	if err != nil {
+		return "", err
+	}
+	_, below, found := strings.Cut(string(text), "\n## "+heading+"\n")
 	section, _, _ := strings.Cut(below, "\n## ")
-	block := fenced.FindStringSubmatch(section)
-	if !found || block == nil {
+	shown := fenced.FindStringSubmatch(section)
+	if !found || shown == nil {
 		return "", fmt.Errorf("docs/clients.md has no block under %q", heading)
 	}
-	return block[1], nil
+	return shown[1], nil
+}
+
+// TestTheTableOfTheDocumentNamesEveryClient keeps measurements from being left out.
+func TestTheTableOfTheDocumentNamesEveryClient(t *testing.T) {
+	text, err := os.ReadFile("../../docs/clients.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, c := range clients {
+		want = append(want, c.name)
+	}
+	for _, row := range regexp.MustCompile(`(?m)^\| (.*?) \| [\d.]+ \|`).FindAllStringSubmatch(string(text), -1) {
+		got = append(got, row[1])
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the table of docs/clients.md is not that which TestClients prints (-want +got):\n%s", diff)
+	}
 }
 
 // scratch is a directory that daemons may enter who are not root.

@@ -1,6 +1,8 @@
 # Makes namespaces a machine whose DNS server is rollcall, and runs a command there.
 #
 #   machine.sh DIR COMMAND…
+#
+# DIR holds a resolv.conf, and gets further files.
 set -eu
 dir=$1
 shift
@@ -9,7 +11,6 @@ mount -t tmpfs tmpfs /run
 echo 'hosts: files dns
 passwd: files
 group: files' >"$dir/nsswitch.conf"
-printf 'nameserver 127.0.0.1\nsearch svc.internal\n' >"$dir/resolv.conf"
 cp /etc/passwd "$dir/passwd"
 grep -q '^systemd-resolve:' /etc/passwd || echo 'systemd-resolve:x:64990:65534::/:/usr/sbin/nologin' >>"$dir/passwd"
 for file in nsswitch.conf resolv.conf passwd; do mount --bind "$dir/$file" "/etc/$file"; done
