@@ -100,18 +100,14 @@ func (g *Gate) learn(c *zone.Change, res *zone.Result) (news bool) {
 		g.wards[c.Source] = w
 	}
 	w.begin(c)
-	for i := range c.Put {
-		news = g.put(w, c.Source, &c.Put[i]) || news
-	}
-	// Not in the zone: dropped, refused, or a static record by now.
-	for i := range c.Static {
-		g.drop(w, c.Static[i].ID)
-	}
-	for _, id := range c.Drop {
+	absent := absent(c, res)
+	for id := range absent {
 		g.drop(w, id)
 	}
-	for i := range res.Rejected {
-		g.drop(w, res.Rejected[i].ID)
+	for i := range c.Put {
+		if in := &c.Put[i]; !absent[in.ID] {
+			news = g.put(w, c.Source, in) || news
+		}
 	}
 	if c.Kind == zone.SyncEnd {
 		for id := range w.unlisted() {
@@ -119,6 +115,22 @@ func (g *Gate) learn(c *zone.Change, res *zone.Result) (news bool) {
 		}
 	}
 	return news
+}
+
+// absent are the IDs of a change that are no instance in the zone: dropped, refused,
+// or a static record by now.
+func absent(c *zone.Change, res *zone.Result) map[string]bool {
+	ids := make(map[string]bool, len(c.Drop)+len(c.Static)+len(res.Rejected))
+	for _, id := range c.Drop {
+		ids[id] = true
+	}
+	for i := range c.Static {
+		ids[c.Static[i].ID] = true
+	}
+	for i := range res.Rejected {
+		ids[res.Rejected[i].ID] = true
+	}
+	return ids
 }
 
 // put takes in an instance, and reports whether it is new to be probed.
