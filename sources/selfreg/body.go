@@ -67,6 +67,7 @@ func parse(data []byte, f *faults, more []field) body {
 		field{"meta", func(path string, v any) { b.in.Meta = f.meta(path, v) }},
 		field{"state", f.state(&b.in.State)},
 		field{"host", f.text(&b.in.Host)},
+		field{"check", f.check(&b.in.Checks)},
 	)...)
 	return b
 }

@@ -117,6 +117,7 @@ func (a *api) putInstance(w http.ResponseWriter, r *request) *problem {
 	b := parseBody(r.body, &f)
 	b.sender = senderOf(r)
 	reg := a.registrationOf(service, id, b, &f)
+	f.ofTargets(reg, b.sender)
 	if len(f) > 0 {
 		return badRequest(f)
 	}

@@ -114,6 +114,7 @@ func (f *faults) ofInstance(in *zone.Instance) {
 	if n := len(in.Endpoints) * len(in.Endpoints[0].Ports); n > maxPorts {
 		f.add("ports", fmt.Sprintf("must be at most %d, counted once for each address", maxPorts))
 	}
+	known := len(*f) == 0 // what is wrong may be the port of the check
 	err := check.Validate()
 	list := []error{err}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
@@ -121,7 +122,13 @@ func (f *faults) ofInstance(in *zone.Instance) {
 	}
 	for _, err := range list {
 		if fe := new(zone.FieldError); errors.As(err, &fe) {
-			f.add(fieldOf(fe.Field), fe.Reason)
+			field := fieldOf(fe.Field)
+			if rest, ok := strings.CutPrefix(fe.Field, "Checks[0]."); ok {
+				field = fieldOfCheck(rest, &in.Checks[0])
+			}
+			if field != "check.port" || known {
+				f.add(field, fe.Reason)
+			}
 		}
 	}
 }

@@ -21,6 +21,7 @@ type wireRecord struct {
 	Meta      map[string]string `json:"meta,omitempty"`
 	State     string            `json:"state"`
 	Host      string            `json:"host,omitempty"`
+	Check     *wireCheck        `json:"check,omitempty"`
 }
 
 type wirePort struct {
@@ -53,6 +54,10 @@ func encode(r *registration) []byte {
 		for _, e := range r.in.Endpoints {
 			w.Addresses = append(w.Addresses, e.Addr)
 		}
+	}
+	if len(r.in.Checks) > 0 {
+		c := wireCheckOf(r.in.Checks[0])
+		w.Check = &c
 	}
 	data, err := json.Marshal(w)
 	if err != nil {

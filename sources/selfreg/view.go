@@ -29,6 +29,7 @@ type instanceView struct {
 	Tags      []string          `json:"tags,omitempty"`
 	Meta      map[string]string `json:"meta,omitempty"`
 	TTL       string            `json:"ttl,omitempty"`
+	Checks    []wireCheck       `json:"checks,omitempty"`
 }
 
 type endpointView struct {
@@ -48,6 +49,7 @@ func (s *Source) viewOf(snap *zone.Snapshot, k zone.Key, in *zone.Instance) view
 		State: in.State.String(), Reason: in.Reason, Aliases: in.Aliases, Host: in.Host,
 		Endpoints: []endpointView{},
 		Priority:  in.Priority, Weight: in.Weight, Tags: in.Tags, Meta: in.Meta,
+		Checks: wireChecks(in.Checks),
 	}, Names: []string{}}
 	if in.TTL > 0 {
 		v.Instance.TTL = in.TTL.String()

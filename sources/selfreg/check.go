@@ -1,0 +1,176 @@
+package selfreg
+
+import (
+	"encoding/json"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// check reads how a service is probed: {"http": "/health", "interval": "5s"}. What
+// is out of bounds is found by Instance.Validate.
+func (f *faults) check(into *[]zone.Check) setter {
+	return func(path string, v any) {
+		c := zone.DefaultCheck
+		kinds := 0
+		timeout := false
+		kind := func(k zone.CheckKind) setter {
+			return func(path string, v any) {
+				c.Kind = k
+				kinds++
+				f.checkTarget(path, v, &c)
+			}
+		}
+		f.object(path, v,
+			field{"http", kind(zone.CheckHTTP)},
+			field{"https", kind(zone.CheckHTTPS)},
+			field{"tcp", kind(zone.CheckTCP)},
+			field{"grpc", kind(zone.CheckGRPC)},
+			field{"grpcs", kind(zone.CheckGRPCS)},
+			field{"dns", kind(zone.CheckDNS)},
+			field{"host", f.text(&c.Host)},
+			field{"verify", f.flag(&c.Verify)},
+			field{"port", f.checkPort(&c.Port)},
+			field{"interval", f.duration(&c.Interval, time.Second, time.Hour, time.Nanosecond, "must be a duration such as 5s, from 1s to 1h")},
+			field{"timeout", func(path string, v any) {
+				timeout = true
+				f.duration(&c.Timeout, 10*time.Millisecond, time.Hour, time.Nanosecond, "must be a duration such as 2s, from 10ms to the interval")(path, v)
+			}},
+			field{"rise", f.times(&c.Rise)},
+			field{"fall", f.times(&c.Fall)},
+			field{"initial", func(path string, v any) {
+				f.state(&c.Initial)(path, v)
+				if c.Initial != zone.Starting && c.Initial != zone.Up {
+					f.add(path, "must be starting or up")
+				}
+			}},
+		)
+		if kinds != 1 {
+			f.add(path, "must have exactly one of http, https, tcp, grpc, grpcs and dns")
+		}
+		if !timeout {
+			c.Timeout = min(c.Timeout, c.Interval)
+		}
+		*into = []zone.Check{c}
+	}
+}
+
+// checkTarget reads what a check asks for: of TCP nothing, which is true.
+func (f *faults) checkTarget(path string, v any, c *zone.Check) {
+	if c.Kind != zone.CheckTCP {
+		f.text(&c.Target)(path, v)
+	} else if v != true {
+		f.add(path, "must be true")
+	}
+}
+
+func (f *faults) flag(into *bool) setter {
+	return func(path string, v any) {
+		b, ok := v.(bool)
+		if !ok {
+			f.add(path, "must be true or false")
+		}
+		*into = b
+	}
+}
+
+func (f *faults) times(into *uint8) setter {
+	return func(path string, v any) {
+		n, _ := v.(json.Number)
+		u, err := strconv.ParseUint(n.String(), 10, 8)
+		if err != nil || u < 1 || u > 10 {
+			f.add(path, "must be a whole number from 1 to 10")
+			return
+		}
+		*into = uint8(u)
+	}
+}
+
+// checkPort takes the name of a port, or its number.
+func (f *faults) checkPort(into *string) setter {
+	return func(path string, v any) {
+		switch p := v.(type) {
+		case json.Number:
+			var n uint16
+			f.number(&n, 1)(path, v)
+			*into = strconv.Itoa(int(n))
+		case string:
+			*into = p
+		default:
+			f.add(path, "must be the name or the number of a port")
+		}
+	}
+}
+
+// ofTargets keeps a check within what whoever asks for it could reach as well: from
+// elsewhere no one has this host probe itself, nor what answers on its link alone.
+func (f *faults) ofTargets(r *registration, sender netip.Addr) {
+	if len(r.in.Checks) == 0 {
+		return
+	}
+	for _, e := range r.in.Endpoints {
+		switch a := e.Addr; {
+		case a.IsLoopback() && !sender.IsLoopback():
+			f.add("check", "must not be given with an address of the loopback, unless the request comes from there")
+		case a.IsLinkLocalUnicast():
+			f.add("check", "must not be given with a link-local address")
+		}
+	}
+}
+
+// fieldOfCheck gives a field of zone.Check its name in the body.
+func fieldOfCheck(rest string, c *zone.Check) string {
+	if rest == "Target" {
+		rest = c.Kind.String()
+	}
+	return "check." + strings.ToLower(rest)
+}
+
+// wireCheck is a check as the interface shows it, and as the journal keeps it.
+type wireCheck struct {
+	HTTP     *string `json:"http,omitempty"`
+	HTTPS    *string `json:"https,omitempty"`
+	TCP      bool    `json:"tcp,omitempty"`
+	GRPC     *string `json:"grpc,omitempty"`
+	GRPCS    *string `json:"grpcs,omitempty"`
+	DNS      *string `json:"dns,omitempty"`
+	Host     string  `json:"host,omitempty"`
+	Verify   bool    `json:"verify,omitempty"`
+	Port     string  `json:"port,omitempty"`
+	Interval string  `json:"interval"`
+	Timeout  string  `json:"timeout"`
+	Rise     uint8   `json:"rise"`
+	Fall     uint8   `json:"fall"`
+	Initial  string  `json:"initial"`
+}
+
+func wireCheckOf(c zone.Check) wireCheck {
+	w := wireCheck{
+		TCP: c.Kind == zone.CheckTCP, Host: c.Host, Verify: c.Verify, Port: c.Port,
+		Interval: c.Interval.String(), Timeout: c.Timeout.String(), Rise: c.Rise, Fall: c.Fall, Initial: c.Initial.String(),
+	}
+	target := &c.Target
+	switch c.Kind {
+	case zone.CheckHTTP:
+		w.HTTP = target
+	case zone.CheckHTTPS:
+		w.HTTPS = target
+	case zone.CheckGRPC:
+		w.GRPC = target
+	case zone.CheckGRPCS:
+		w.GRPCS = target
+	case zone.CheckDNS:
+		w.DNS = target
+	}
+	return w
+}
+
+func wireChecks(checks []zone.Check) (list []wireCheck) {
+	for _, c := range checks {
+		list = append(list, wireCheckOf(c))
+	}
+	return list
+}
