@@ -3,31 +3,15 @@ package integration
 import (
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-
-	"github.com/rollcall-dns/rollcall/integration/internal/rollcall"
 )
 
 // TestBrowsingDocumentWordForWord runs each ```sh block of docs/dns-sd.md against a
 // server on ports of its own, and compares what it prints with the ```text block
 // behind.
 func TestBrowsingDocumentWordForWord(t *testing.T) {
-	bin, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := rollcall.Start(exec.Command(filepath.Join(bin, "rollcall"), "serve",
-		"--docker", "off", "--dns", "127.0.0.1:0", "--http", "127.0.0.1:0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Stop(syscall.SIGTERM)
-	if err := s.WaitReady(); err != nil {
-		t.Fatal(err)
-	}
+	_, s := startServer(t)
 	here := strings.NewReplacer("-p 8053", fmt.Sprintf("-p %d", s.DNS[0].Port()), "127.0.0.1:8054", s.HTTP)
 	blocks := readBlocks(t, "../docs/dns-sd.md")
 	if len(blocks) < 5 {

@@ -12,27 +12,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/rollcall-dns/rollcall/integration/internal/rollcall"
 )
 
 // TestRegisteringExamplesKeepAServiceRegistered runs each program of
 // docs/registering.md: it hears that it is unknown, registers, and leaves when it is
 // stopped.
 func TestRegisteringExamplesKeepAServiceRegistered(t *testing.T) {
-	bin, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := rollcall.Start(exec.Command(filepath.Join(bin, "rollcall"), "serve",
-		"--docker", "off", "--dns", "127.0.0.1:0", "--http", "127.0.0.1:0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Stop(syscall.SIGTERM)
-	if err := s.WaitReady(); err != nil {
-		t.Fatal(err)
-	}
+	bin, s := startServer(t)
 	text, err := os.ReadFile("../docs/registering.md")
 	if err != nil {
 		t.Fatal(err)

@@ -3,14 +3,36 @@ package integration
 import (
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/rollcall-dns/rollcall/integration/internal/rollcall"
 )
+
+// startServer starts a server without an engine until the end of the test. It gives
+// the directory of the program too.
+func startServer(t *testing.T) (bin string, s *rollcall.Server) {
+	t.Helper()
+	bin, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err = rollcall.Start(exec.Command(filepath.Join(bin, "rollcall"), "serve",
+		"--docker", "off", "--dns", "127.0.0.1:0", "--http", "127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Stop(syscall.SIGTERM) })
+	if err := s.WaitReady(); err != nil {
+		t.Fatal(err)
+	}
+	return bin, s
+}
 
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	plain(ts, neg, true, "serve FLAG…")

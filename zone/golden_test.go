@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
 
 	"github.com/rollcall-dns/rollcall/zone"
 	"github.com/rollcall-dns/rollcall/zone/zonetest"
@@ -41,6 +42,7 @@ func TestGoldenZones(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			z := newZone(t)
 			apply(t, z, put(instances...))
+			wantNamesAbove(t, z)
 			golden(t, filepath.Join("testdata", name+".zone"), zoneText(t, z))
 		})
 	}
@@ -71,5 +73,28 @@ func golden(t *testing.T, file, got string) {
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s differs (-want +got):\n%s", file, diff)
+	}
+}
+
+// wantNamesAbove asks each name that is listed, and all above it up to the domain:
+// none is NXDOMAIN (RFC 8020).
+func wantNamesAbove(t *testing.T, z *zone.Zone) {
+	t.Helper()
+	asked := map[string]bool{}
+	for l := range z.Snapshot().Records() {
+		name := l.Owner.String()
+		for labels := dns.SplitDomainName(name); len(labels) > 1; labels = labels[1:] {
+			above := strings.Join(labels, ".") + "."
+			if !dns.IsSubDomain("svc.test.", above) || asked[above] {
+				break
+			}
+			asked[above] = true
+			if got := zonetest.Ask(t, z, above+" NAPTR"); got != "NODATA" {
+				t.Errorf("%s is listed, and %s is %s", name, above, got)
+			}
+		}
+	}
+	if !asked["_udp.svc.test."] {
+		t.Error("_udp.svc.test. was not asked")
 	}
 }
