@@ -17,36 +17,43 @@ const followed = "web"
 // instances are the addresses of those that it has, by their IDs.
 var instances = map[string]string{"one": "10.7.0.1", "two": "10.7.0.2", "three": "10.7.0.3"}
 
-// A step is a change of the service, and the instances that are up then.
+// A step is the state of each instance that is registered then.
 type step struct {
 	name   string
-	change func(put func(id, state string), drop func(id string))
-	up     []string
+	states map[string]string
 }
 
 var steps = []step{
-	{"found", func(put func(id, state string), drop func(id string)) {
-		put("one", "up")
-		put("two", "up")
-	}, []string{"one", "two"}},
-	{"replaced", func(put func(id, state string), drop func(id string)) {
-		put("three", "up")
-		drop("one")
-	}, []string{"two", "three"}},
-	{"none up (NODATA)", func(put func(id, state string), drop func(id string)) {
-		put("two", "draining")
-		put("three", "draining")
-	}, nil},
-	{"up again", func(put func(id, state string), drop func(id string)) {
-		put("two", "up")
-	}, []string{"two"}},
-	{"unknown (NXDOMAIN)", func(put func(id, state string), drop func(id string)) {
-		drop("two")
-		drop("three")
-	}, nil},
-	{"back", func(put func(id, state string), drop func(id string)) {
-		put("one", "up")
-	}, []string{"one"}},
+	{"found", map[string]string{"one": "up", "two": "up"}},
+	{"replaced", map[string]string{"two": "up", "three": "up"}},
+	{"none up (NODATA)", map[string]string{"two": "draining", "three": "draining"}},
+	{"up again", map[string]string{"two": "up", "three": "draining"}},
+	{"unknown (NXDOMAIN)", nil},
+	{"back", map[string]string{"one": "up"}},
+}
+
+// take registers what the step has, and then drops what it has not: a replacement is
+// there before that which it replaces has gone.
+func (s step) take(t *testing.T, r *registry) {
+	t.Helper()
+	for id, state := range s.states {
+		r.put(t, followed, id, state, instances[id])
+	}
+	for id := range instances {
+		if _, has := s.states[id]; !has {
+			r.drop(t, followed, id)
+		}
+	}
+}
+
+// up are the addresses of the instances that are up.
+func (s step) up() (addrs []string) {
+	for id, state := range s.states {
+		if state == "up" {
+			addrs = append(addrs, instances[id])
+		}
+	}
+	return addrs
 }
 
 // A result is how a client did: the time that it took to see each step, and that of
@@ -61,20 +68,14 @@ type result struct {
 // follow starts the client at the first step.
 func (r *result) follow(t *testing.T, reg *registry) (see look) {
 	t.Helper()
-	put := func(id, state string) { reg.put(t, followed, id, state, instances[id]) }
-	drop := func(id string) { reg.drop(t, followed, id) }
-	t.Cleanup(func() { reg.clear(t, followed) })
+	t.Cleanup(func() { step{}.take(t, reg) })
 	for i, s := range steps {
 		began := time.Now()
-		s.change(put, drop)
+		s.take(t, reg)
 		if i == 0 {
 			see = r.start(t)
 		}
-		var addrs []string
-		for _, id := range s.up {
-			addrs = append(addrs, instances[id])
-		}
-		want := r.views(addrs)
+		want := r.views(s.up())
 		for got := r.look(t, see, followed); !slices.Equal(got, want); got = r.look(t, see, followed) {
 			if waited := time.Since(began); waited > negative+r.holds+slack {
 				t.Fatalf("%s: after %v it sees %q, want %q", s.name, waited, got, want)
