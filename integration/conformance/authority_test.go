@@ -123,7 +123,8 @@ var authorityRows = []row{
 		id: "B11", rule: "SRV: priorities and weights, whole address sets of the targets", rfc: "2782; 2181 §10.3",
 		choice: "lower priorities come first; weights are left to clients",
 		exchanges: `
-			ranks.svc.test. SRV => NOERROR aa: ranks.svc.test. 5 IN SRV 10 1 81 first.ranks.svc.test.; ranks.svc.test. 5 IN SRV 20 60000 82 second.ranks.svc.test. + first.ranks.svc.test. 5 IN A 10.0.1.1; second.ranks.svc.test. 5 IN A 10.0.1.2`,
+			ranks.svc.test. SRV => NOERROR aa: ranks.svc.test. 5 IN SRV 10 1 81 first.ranks.svc.test.; ranks.svc.test. 5 IN SRV 20 60000 82 second.ranks.svc.test. + first.ranks.svc.test. 5 IN A 10.0.1.1; second.ranks.svc.test. 5 IN A 10.0.1.2
+			_gone._tcp.none.svc.test. SRV => NOERROR aa: _gone._tcp.none.svc.test. 5 IN SRV 0 0 0 .`,
 		test: rankedTargets,
 	}, {
 		id: "B12", rule: "SRV records fit, the addresses of their targets do not: no TC", rfc: "2181 §9",
@@ -178,5 +179,13 @@ var authorityRows = []row{
 	}, {
 		id: "B20", rule: "before the sources have reported", rfc: "8914 §4.15",
 		test: notReady,
+	}, {
+		id: "B21", rule: "HTTPS records of ports that say what they speak", rfc: "9460 §2.3, §7, §9",
+		exchanges: `
+			secure.svc.test. HTTPS => NOERROR aa: secure.svc.test. 5 IN HTTPS 1 secure-1.secure.svc.test. alpn="h2" no-default-alpn="" port="8443" ipv4hint="10.0.0.13" + secure-1.secure.svc.test. 5 IN A 10.0.0.13
+			_8443._https.secure.svc.test. HTTPS +edns => NOERROR aa: _8443._https.secure.svc.test. 5 IN HTTPS 1 secure-1.secure.svc.test. alpn="h2" no-default-alpn="" port="8443" ipv4hint="10.0.0.13" + secure-1.secure.svc.test. 5 IN A 10.0.0.13 [edns0 1232]
+			secure.svc.test. SVCB => NOERROR aa / soa svc.test. 5
+			web.svc.test. HTTPS => NOERROR aa / soa svc.test. 5
+			nope.svc.test. HTTPS => NXDOMAIN aa / soa svc.test. 5`,
 	},
 }

@@ -11,6 +11,7 @@ var instances = bulk("glue", 8, `"10.1.0.%[1]d", "2001:db8:1::%[1]d"`) +
 	bulk("trio", 3, `"10.2.0.%[1]d", "2001:db8:2::%[1]d"`) +
 	bulk("huge", 100, `"10.3.0.%d"`) + `
 	web web-1 {"addresses": ["10.0.0.7", "2001:db8::7"], "host": "web-1", "ports": [{"name": "http", "number": 8080}], "meta": {"version": "2.1"}, "tags": ["v2"]}
+	secure secure-1 {"addresses": ["10.0.0.13"], "host": "secure-1", "ports": [{"name": "https", "number": 8443, "alpn": ["h2"]}]}
 	v4 v4-1 {"addresses": ["10.0.0.8"], "host": "v4-1"}
 	db.shop db-1 {"addresses": ["10.0.0.9"], "host": "db-1", "ports": [{"number": 5432}]}
 	slow slow-1 {"addresses": ["10.0.0.10"], "host": "slow-1", "ttl": "1h"}
