@@ -37,6 +37,15 @@ type Status struct {
 	// first two are kept; More says that there were others.
 	Rejected []zone.Rejection
 	More     bool
+	// Notice is what a Noticer says of itself just now; "" is nothing.
+	Notice string
+}
+
+// A Noticer is a source that is at times in a state of which operators should know,
+// although nothing has failed.
+type Noticer interface {
+	// Notice is safe for concurrent use, and gives "" when there is nothing to say.
+	Notice() string
 }
 
 // A Rejecter is a source that knows of objects that never became instances.
@@ -78,6 +87,9 @@ func (r *runner) status(in *zone.Snapshot) Status {
 	}
 	r.mu.Unlock()
 	s.countStatic(in)
+	if n, ok := r.Source.(Noticer); ok {
+		s.Notice = n.Notice()
+	}
 	if own, ok := r.Source.(Rejecter); ok {
 		s.Rejected = append(s.Rejected, own.Rejections()...)
 	}

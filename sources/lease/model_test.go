@@ -23,14 +23,14 @@ func TestTableIsAMapOfDeadlines(t *testing.T) {
 			case 0, 1:
 				period := time.Duration(r.Int64N(1 << (20 + r.IntN(27))))
 				_, known := model[id]
-				if _, created := tab.Grant(id, period); created == known {
+				if _, created := tab.Grant(id, nobody, period); created == known {
 					t.Fatalf("seed %d step %d: Grant %s created %v, known %v", seed, step, id, created, known)
 				}
 				model[id] = lease{c.now() + int64(period), int64(period)}
 			case 2:
 				l, known := model[id]
 				alive := known && l.deadline > c.now()
-				if got := tab.Renew(id); got != alive {
+				if got := tab.Renew(id, nobody); got != alive {
 					t.Fatalf("seed %d step %d: Renew %s: %v, want %v", seed, step, id, got, alive)
 				}
 				if alive {
@@ -80,10 +80,10 @@ func TestReleasedLeasesLeaveNothingBehind(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	tab.Grant("warm", time.Hour)
+	tab.Grant("warm", nobody, time.Hour)
 	before := heap()
 	for i := range 200_000 {
-		tab.Grant(fmt.Sprint(i), 24*time.Hour)
+		tab.Grant(fmt.Sprint(i), nobody, 24*time.Hour)
 		tab.Release(fmt.Sprint(i))
 	}
 	if grown := int64(heap()) - int64(before); grown > 2<<20 {
@@ -109,13 +109,13 @@ func BenchmarkRenew(b *testing.B) {
 			tab := NewTable(func() int64 { return int64(time.Since(began)) })
 			ids := names(n)
 			for _, id := range ids {
-				tab.Grant(id, time.Hour)
+				tab.Grant(id, nobody, time.Hour)
 			}
 			b.ReportAllocs()
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for i := rand.IntN(n); pb.Next(); i = (i + 7919) % n {
-					if !tab.Renew(ids[i]) {
+					if !tab.Renew(ids[i], nobody) {
 						b.Error("not renewed")
 					}
 				}
@@ -135,7 +135,7 @@ func BenchmarkMillionLeases(b *testing.B) {
 	runtime.ReadMemStats(&before)
 	tab := NewTable(c.now)
 	for _, id := range ids {
-		tab.Grant(id, 30*time.Second)
+		tab.Grant(id, nobody, 30*time.Second)
 		c.pass(10 * time.Microsecond)
 	}
 	runtime.GC()
@@ -143,7 +143,7 @@ func BenchmarkMillionLeases(b *testing.B) {
 	b.ResetTimer()
 	for i := range b.N {
 		for _, id := range ids[i%10*n/10 : (i%10+1)*n/10] {
-			tab.Renew(id)
+			tab.Renew(id, nobody)
 		}
 		b.StartTimer()
 		for range 100 {

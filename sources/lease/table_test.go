@@ -29,7 +29,7 @@ func TestLeaseEndsWithin10msAndNeverBefore(t *testing.T) {
 			c := new(clock)
 			tab := NewTable(c.now)
 			c.pass(start)
-			tab.Grant("a", period)
+			tab.Grant("a", nobody, period)
 			end := c.now() + int64(period)
 			for {
 				at, ok := tab.Next()
@@ -57,17 +57,17 @@ func TestLeaseEndsWithin10msAndNeverBefore(t *testing.T) {
 func TestGrantKeepsTheLease(t *testing.T) {
 	c := new(clock)
 	tab := NewTable(c.now)
-	first, created := tab.Grant("a", time.Second)
+	first, created := tab.Grant("a", nobody, time.Second)
 	if !created {
 		t.Error("the first grant found a lease")
 	}
 	c.pass(time.Second) // it has ended, but nobody has removed it
-	again, created := tab.Grant("a", time.Minute)
+	again, created := tab.Grant("a", nobody, time.Minute)
 	if created || again != first || again.Deadline() != int64(61*time.Second) {
 		t.Errorf("second grant: created %v, the same %v, ends at %v", created, again == first, time.Duration(again.Deadline()))
 	}
 	tab.Release("a")
-	if other, created := tab.Grant("a", time.Second); !created || other == first {
+	if other, created := tab.Grant("a", nobody, time.Second); !created || other == first {
 		t.Error("a lease that was released came back")
 	}
 }
@@ -75,8 +75,8 @@ func TestGrantKeepsTheLease(t *testing.T) {
 func TestShorterGrantEndsSooner(t *testing.T) {
 	c := new(clock)
 	tab := NewTable(c.now)
-	tab.Grant("a", 24*time.Hour)
-	tab.Grant("a", time.Second)
+	tab.Grant("a", nobody, 24*time.Hour)
+	tab.Grant("a", nobody, time.Second)
 	c.pass(time.Second)
 	if ids := tab.Expire(9); !slices.Equal(ids, []string{"a"}) {
 		t.Errorf("expired %q after the shorter period, want a", ids)
@@ -98,10 +98,10 @@ func TestRenew(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := new(clock)
 			tab := NewTable(c.now)
-			l, _ := tab.Grant("a", time.Second)
+			l, _ := tab.Grant("a", nobody, time.Second)
 			tt.do(c, tab)
 			before := l.Deadline()
-			if got := tab.Renew("a"); got != tt.want {
+			if got := tab.Renew("a", nobody); got != tt.want {
 				t.Errorf("Renew: %v, want %v", got, tt.want)
 			}
 			want := before
@@ -113,7 +113,7 @@ func TestRenew(t *testing.T) {
 			}
 		})
 	}
-	if NewTable(new(clock).now).Renew("nobody") {
+	if NewTable(new(clock).now).Renew("nobody", nobody) {
 		t.Error("renewed a lease that nobody has")
 	}
 }
@@ -122,7 +122,7 @@ func TestExpireGivesAtMostMaxInOrder(t *testing.T) {
 	c := new(clock)
 	tab := NewTable(c.now)
 	for i := range 100 {
-		tab.Grant(fmt.Sprintf("%02d", 99-i), time.Duration(100-i)*time.Millisecond) // of one tick in part
+		tab.Grant(fmt.Sprintf("%02d", 99-i), nobody, time.Duration(100-i)*time.Millisecond) // of one tick in part
 	}
 	c.pass(time.Second)
 	var got []string
@@ -148,13 +148,13 @@ func TestRevivedWhileDue(t *testing.T) {
 	c := new(clock)
 	tab := NewTable(c.now)
 	for _, id := range []string{"a", "b", "c"} {
-		tab.Grant(id, time.Second)
+		tab.Grant(id, nobody, time.Second)
 	}
 	c.pass(time.Second)
 	if ids := tab.Expire(1); len(ids) != 1 {
 		t.Fatalf("expired %q, want one", ids)
 	}
-	tab.Grant("b", time.Second)
+	tab.Grant("b", nobody, time.Second)
 	tab.Release("c")
 	if ids := tab.Expire(9); len(ids) != 0 {
 		t.Errorf("expired %q, want none: one was granted again, one released", ids)
@@ -168,7 +168,7 @@ func TestRevivedWhileDue(t *testing.T) {
 func TestGet(t *testing.T) {
 	c := new(clock)
 	tab := NewTable(c.now)
-	tab.Grant("a", time.Minute)
+	tab.Grant("a", nobody, time.Minute)
 	c.pass(20 * time.Second)
 	if period, left, ok := tab.Get("a"); period != time.Minute || left != 40*time.Second || !ok {
 		t.Errorf("Get: %v, %v, %v", period, left, ok)
@@ -193,13 +193,13 @@ func TestStalledRenewalDoesNotShortenALease(t *testing.T) {
 		}
 		return now
 	})
-	l, _ := tab.Grant("a", 10*time.Second)
+	l, _ := tab.Grant("a", nobody, 10*time.Second)
 	stall = true
 	first := make(chan bool)
-	go func() { first <- tab.Renew("a") }()
+	go func() { first <- tab.Renew("a", nobody) }()
 	<-stalled
 	c.pass(5 * time.Second)
-	if !tab.Renew("a") {
+	if !tab.Renew("a", nobody) {
 		t.Fatal("the second renewal is refused")
 	}
 	goOn <- true
@@ -228,7 +228,7 @@ func TestRenewalRacingWithExpiryWinsOrIsRefused(t *testing.T) {
 				default:
 				}
 				at := now()
-				if tab.Renew(name(i)) {
+				if tab.Renew(name(i), nobody) {
 					confirmed[i].Store(at + int64(period))
 				}
 				if n%3 == 0 {
@@ -242,7 +242,7 @@ func TestRenewalRacingWithExpiryWinsOrIsRefused(t *testing.T) {
 		for i := range confirmed {
 			if _, _, ok := tab.Get(name(i)); !ok {
 				confirmed[i].Store(0)
-				tab.Grant(name(i), period)
+				tab.Grant(name(i), nobody, period)
 			}
 		}
 		for _, id := range tab.Expire(99) {

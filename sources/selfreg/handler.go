@@ -122,7 +122,7 @@ func (a *api) putInstance(w http.ResponseWriter, r *request) *problem {
 		return badRequest(f)
 	}
 	in := reg.in
-	o := a.do(r.Context(), in.ID, register(reg))
+	o := a.do(r.Context(), in.ID, senderOf(r), register(reg))
 	if o.err != nil {
 		return problemOf(o.err)
 	}
@@ -140,7 +140,7 @@ func (a *api) putInstance(w http.ResponseWriter, r *request) *problem {
 }
 
 func (a *api) putHeartbeat(w http.ResponseWriter, r *request) *problem {
-	if !a.leases.Renew(idOf(key(r))) {
+	if !a.leases.Renew(idOf(key(r)), senderOf(r)) {
 		return problemOf(errUnknown)
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -161,7 +161,7 @@ func (a *api) deleteInstance(w http.ResponseWriter, r *request) *problem {
 }
 
 func (a *api) change(w http.ResponseWriter, r *request, next func(*registration) *registration) *problem {
-	if o := a.do(r.Context(), idOf(key(r)), next); o.err != nil {
+	if o := a.do(r.Context(), idOf(key(r)), senderOf(r), next); o.err != nil {
 		return problemOf(o.err)
 	}
 	w.WriteHeader(http.StatusNoContent)

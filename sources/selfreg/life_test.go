@@ -210,7 +210,7 @@ func TestLeaseEndsOnTimeUnlessRenewed(t *testing.T) {
 		w.want(404, "PUT", one+"/heartbeat", "")
 		w.want(404, "PUT", one+"/state", `{"state":"up"}`)
 		w.want(404, "GET", one, "")
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(60 * time.Millisecond)
 		w.wantAnswer("web.svc.test. A", "NXDOMAIN")
 		w.want(201, "PUT", one, `{"lease":"2s"}`)
 	})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"net/netip"
 
 	"github.com/rollcall-dns/rollcall/sources/lease"
 )
@@ -44,7 +45,7 @@ func (s *Source) take(id string, data []byte) {
 // grantAll begins the leases, when all are read: it takes a second to read 100,000.
 func (s *Source) grantAll() {
 	for id, r := range s.regs {
-		r.in.Lease, _ = s.leases.Grant(id, r.period)
+		r.in.Lease, _ = s.leases.Grant(id, netip.Addr{}, r.period)
 	}
 }
 

@@ -226,6 +226,7 @@ func TestRestartWithASmallerZone(t *testing.T) {
 		w.want(201, "PUT", "/v1/services/web/instances/two", whole)
 		w.stop()
 		w = newWorld(t, setup{dir: dir, max: 1})
+		synctest.Wait() // the refused are forgotten right after the complete set
 		beats := map[int]int{}
 		for _, id := range []string{"one", "two"} {
 			beats[w.send("PUT", "/v1/services/web/instances/"+id+"/heartbeat", "").Code]++

@@ -78,7 +78,7 @@ func (s *Source) plan(w *write) *step {
 // that comes with a lease has it from before.
 func (s *Source) grant(st *step) {
 	if st.next.in.Lease == nil {
-		st.next.in.Lease, _ = s.leases.Grant(st.id, st.next.period)
+		st.next.in.Lease, _ = s.leases.Grant(st.id, st.from, st.next.period)
 	}
 }
 
@@ -128,7 +128,7 @@ func (s *Source) restore(steps []step) {
 			continue
 		}
 		old := *st.old
-		old.in.Lease, _ = s.leases.Grant(st.id, old.period)
+		old.in.Lease, _ = s.leases.Grant(st.id, st.from, old.period)
 		s.regs[st.id] = &old
 		back = append(back, lease.Record{ID: st.id, Data: encode(&old)})
 	}

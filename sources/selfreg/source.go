@@ -54,6 +54,7 @@ type Source struct {
 	running sync.Mutex // held by Run, and guards the fields below
 	journal *lease.Journal
 	regs    map[string]*registration // by instance ID
+	guarded bool                     // leases are held
 	closed  bool
 }
 
@@ -185,9 +186,29 @@ func (s *Source) forget(ctx context.Context, sink sources.Sink, refused []zone.R
 	return err
 }
 
+// Notice says when leases are held, because nobody is heard any more.
+func (s *Source) Notice() string {
+	if n := s.leases.Held(); n > 0 {
+		return fmt.Sprintf("no service is heard, as if this server were cut off from all: %d leases that have ended are held, for two periods at most", n)
+	}
+	return ""
+}
+
+// noteGuard logs when leases begin to be held, and when none is any more.
+func (s *Source) noteGuard() {
+	switch held := s.leases.Held(); {
+	case held > 0 && !s.guarded:
+		s.log.Warn("no service is heard, as if this server were cut off from all: leases that end are held, and answered with TTL 0")
+	case held == 0 && s.guarded:
+		s.log.Info("no lease is held any more")
+	}
+	s.guarded = s.leases.Held() > 0
+}
+
 // expire removes registrations whose lease has ended.
 func (s *Source) expire(ctx context.Context, sink sources.Sink) error {
 	ids := s.leases.Expire(maxPage)
+	s.noteGuard()
 	if len(ids) == 0 {
 		return nil
 	}

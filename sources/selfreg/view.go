@@ -100,6 +100,7 @@ type sourceView struct {
 	Ready     bool            `json:"ready"`
 	Age       string          `json:"last_success,omitempty"` // how long ago
 	Error     string          `json:"error,omitempty"`
+	Notice    string          `json:"notice,omitempty"`
 	Instances int             `json:"instances"`
 	Static    int             `json:"static_records,omitempty"`
 	Rejected  []rejectionView `json:"rejected,omitempty"`
@@ -112,7 +113,7 @@ type rejectionView struct {
 }
 
 func viewOfSource(st *sources.Status) sourceView {
-	v := sourceView{Name: st.Name, Synced: st.Synced, Ready: st.Ready, Instances: st.Instances, Static: st.Static, More: st.More}
+	v := sourceView{Name: st.Name, Synced: st.Synced, Ready: st.Ready, Instances: st.Instances, Static: st.Static, More: st.More, Notice: st.Notice}
 	if !st.Success.IsZero() {
 		v.Age = time.Since(st.Success).Round(time.Millisecond).String()
 	}

@@ -3,6 +3,7 @@ package selfreg
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/rollcall-dns/rollcall/sources"
@@ -25,6 +26,7 @@ var (
 type write struct {
 	ctx  context.Context
 	id   string // of the instance
+	from netip.Addr
 	next func(old *registration) *registration
 	done chan outcome // takes one
 }
@@ -56,8 +58,8 @@ func setState(state zone.State) func(*registration) *registration {
 func remove(*registration) *registration { return nil }
 
 // do hands a write to Run and waits until it is done whole, or not at all.
-func (s *Source) do(ctx context.Context, id string, next func(*registration) *registration) outcome {
-	w := &write{ctx, id, next, make(chan outcome, 1)}
+func (s *Source) do(ctx context.Context, id string, from netip.Addr, next func(*registration) *registration) outcome {
+	w := &write{ctx, id, from, next, make(chan outcome, 1)}
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {

@@ -1,0 +1,120 @@
+package lease
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// What tells that the server is cut off from that all services have died at once.
+const (
+	enough       = 5                             // instances that were heard in the last period before the silence
+	enoughAddrs  = 2                             // addresses that they were heard from
+	holdPeriods  = 2                             // for so many a lease is held at most
+	holdStep     = int64(900 * time.Millisecond) // less than a second is left of a lease that is held: it is answered with TTL 0
+	early        = int64(50 * time.Millisecond)  // a lease is held before anybody can see its end
+	leastSilence = int64(500 * time.Millisecond)
+)
+
+// guard holds leases while nobody is heard, although enough were just before. The
+// owner of the table uses it, but for held.
+type guard struct {
+	since int64 // when somebody was heard last before the silence
+	again int64 // when somebody was heard first after it; 0: not yet
+	held  atomic.Int64
+
+	// The last judgement: whether enough were heard in period before since.
+	judged int64
+	enough bool
+}
+
+// Held counts the leases that have ended and are held, because the server seems to be
+// cut off from all whom it heard. It is safe for concurrent use.
+func (t *Table) Held() int { return int(t.guard.held.Load()) }
+
+// lastHeard is when any lease was granted to somebody who asked, or renewed.
+func (t *Table) lastHeard() (at int64) {
+	for i := range t.shards {
+		at = max(at, t.shards[i].heard.Load())
+	}
+	return at
+}
+
+// term is how long a lease lasts, and what it would be without the guard.
+type term struct {
+	ended  int64 // the deadline that it had when it was renewed last
+	period int64
+	held   bool
+	from   uint32
+}
+
+func (e *entry) term() term {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.held != 0 {
+		return term{e.held, int64(e.period), true, e.from}
+	}
+	return term{e.lease.Deadline(), int64(e.period), false, e.from}
+}
+
+// holds decides whether a lease that is about to end is held instead, and until when.
+// Silence of one among others who speak is death.
+func (t *Table) holds(e *entry, now int64) (until int64, ok bool) {
+	g, heard, l := &t.guard, t.lastHeard(), e.term()
+	limit := l.ended + holdPeriods*l.period
+	if !l.held { // it would end now
+		if g.held.Load() == 0 && heard != g.since {
+			g.since, g.again, g.judged = heard, 0, 0
+		}
+		ok = l.from != 0 && heard == g.since && now-heard >= l.period/2 && t.enoughHeard(l.period)
+		return min(now+holdStep, limit), ok
+	}
+	if heard > g.since { // the silence is over: whoever lives says so within its period
+		if g.again == 0 {
+			g.again = heard
+		}
+		limit = min(limit, g.again+l.period)
+	}
+	return min(now+holdStep, limit), limit > now+early
+}
+
+// enoughHeard reports whether enough instances were heard in the period before the
+// silence. It looks at all leases, once for each period that differs.
+func (t *Table) enoughHeard(period int64) bool {
+	g := &t.guard
+	if g.judged == period {
+		return g.enough
+	}
+	n, addrs := 0, map[uint32]struct{}{}
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.RLock()
+		for _, e := range s.m {
+			if l := e.term(); l.from != 0 && l.ended-l.period > g.since-period {
+				n++
+				if len(addrs) < enoughAddrs {
+					addrs[l.from] = struct{}{}
+				}
+			}
+			if n >= enough && len(addrs) >= enoughAddrs {
+				break
+			}
+		}
+		s.mu.RUnlock()
+	}
+	g.judged, g.enough = period, n >= enough && len(addrs) >= enoughAddrs
+	return g.enough
+}
+
+// hold makes a lease that is about to end last until a time, unless it was renewed.
+func (e *entry) hold(now, until int64) (first bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.lease.Deadline() > now+early {
+		return false
+	}
+	if first = e.held == 0; first {
+		e.held = e.lease.Deadline()
+	}
+	e.lease.Extend(until)
+	return first
+}
