@@ -23,7 +23,7 @@ const batch = 5000
 
 func TestEveryDifferenceIsExplained(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(*seed, 0))
-	own, c := startRollcall(t)
+	own, c := startRollcall(t, staticFile(t, rnd))
 	registry := registryOf(rnd)
 	c.register(registry)
 	w := newWorld(t, c.zonesOf(registry), append(c.names(), reverseNames(t, registry)...))

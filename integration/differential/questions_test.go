@@ -4,6 +4,7 @@ package differential
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -135,7 +136,9 @@ func (a *asker) name() string {
 		n = pick(a.rnd, a.owners)
 	case c < 40:
 		n = pick(a.rnd, a.large)
-	case c < 50:
+	case c < 46:
+		n = a.static()
+	case c < 51:
 		n = pick(a.rnd, a.empty)
 	case c < 55:
 		n = pick(a.rnd, a.silent)
@@ -160,6 +163,27 @@ func (a *asker) name() string {
 	}
 	if len(n) > 255 {
 		return pick(a.rnd, a.owners)
+	}
+	return n
+}
+
+// static is at or below a name that the file of static records has.
+func (a *asker) static() string {
+	names := slices.Concat(staticNames, sortedKeys(aliases))
+	n := a.w.domain
+	labels := strings.Split(strings.TrimSuffix(pick(a.rnd, names), "@"), ".")
+	for _, l := range slices.Backward(labels) {
+		if l != "" {
+			n = string(rune(len(l))) + l + n
+		}
+	}
+	switch a.rnd.IntN(4) {
+	case 0:
+		n = a.label() + parent(n) // in the place of a wildcard
+	case 1:
+		n = a.label() + n
+	case 2:
+		n = a.label() + a.label() + parent(n)
 	}
 	return n
 }

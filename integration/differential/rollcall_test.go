@@ -31,15 +31,16 @@ type client struct {
 	base string
 }
 
-// startRollcall builds the program as it is shipped and starts it.
-func startRollcall(t *testing.T) (*server, *client) {
+// startRollcall builds the program as it is shipped and starts it with a file of
+// static records.
+func startRollcall(t *testing.T, static string) (*server, *client) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := rollcall.Build(dir); err != nil {
 		t.Fatal(err)
 	}
 	s, err := rollcall.Start(exec.Command(filepath.Join(dir, "rollcall"), "serve", "--docker", "off", "--domain", domain,
-		"--dns", "127.0.0.1:0", "--http", "127.0.0.1:0", "--advertise", "127.0.0.1", "--nsid", identity))
+		"--dns", "127.0.0.1:0", "--http", "127.0.0.1:0", "--advertise", "127.0.0.1", "--nsid", identity, "--static", static))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,6 +72,16 @@ var rules = []rule{
 		func(p *pair) bool { return p.where == partial && p.ours.isNoData() && p.theirs.isNXDomain() },
 		"In a reverse zone only whole addresses can be absent: a resolver that minimises its questions must not stop on the way to one (RFC 9156 §3). The peers know that nothing is below."},
 
+	{"aliases in a circle", []string{"named"}, []field{fRcode},
+		func(p *pair) bool {
+			return p.theirs.rcode == dns.RcodeServerFailure && p.ours.rcode == dns.RcodeSuccess && slices.Equal(p.ours.answer, p.theirs.answer)
+		},
+		"A CNAME that leads back ends the answer, which holds the whole circle once: with SERVFAIL, as from named, a client asks each of its servers (RFC 1034 §3.6.2)."},
+	{"DNSSEC types at an alias", everyone, append([]field{fAA}, content...),
+		func(p *pair) bool {
+			return slices.Contains(besideAlias, p.typ) && p.ours.hasAlias() && p.theirs.isNoData()
+		},
+		"A CNAME is followed for every type but its own. The peers do not follow it for those that stand beside it in signed zones (RFC 4035 §2.5), which ours are not."},
 	{"CD", []string{"knotd", "nsd"}, []field{fCD},
 		func(p *pair) bool { return p.ours.flags&bitCD == p.flags&bitCD && p.theirs.flags&bitCD == 0 },
 		"CD is copied (RFC 4035 §3.2.2)."},
@@ -144,6 +154,9 @@ var rules = []rule{
 		"Extended errors (RFC 8914) are free for each server to give."},
 }
 
+// besideAlias are the types that a signed zone has beside a CNAME record.
+var besideAlias = []uint16{dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3}
+
 // isMeta reports whether a type is a question about the message or the server, and
 // not about data (RFC 6895 §3.1).
 func isMeta(typ uint16) bool { return typ >= 128 && typ < dns.TypeANY }
@@ -162,17 +175,23 @@ func (r *reply) isBare(rcode int) bool {
 	return r.refuses(rcode) && r.flags == 0 && r.question == "" && r.opt == nil
 }
 
+func (r *reply) hasAlias() bool {
+	return slices.ContainsFunc(r.answer, func(line string) bool { return strings.Contains(line, " IN CNAME ") })
+}
+
 func (r *reply) isMinimalAny() bool {
 	return r.rcode == dns.RcodeSuccess && len(r.answer) == 1 && len(r.authority)+len(r.additional) == 0
 }
 
-// nearLimit reports whether the reply that was not cut has no room for 64 octets more.
+// nearLimit reports whether the reply that was not cut has no room for 64 octets more,
+// or for its owners without pointers.
 func (p *pair) nearLimit() bool {
 	limit := dns.MinMsgSize
 	if p.edns != nil {
 		limit = min(max(int(p.edns.size), limit), 1232)
 	}
-	return !p.tcp && max(p.ours.size, p.theirs.size)+64 > limit
+	owners := len(p.name) * len(p.ours.answer)
+	return !p.tcp && max(p.ours.size, p.theirs.size)+64+owners > limit
 }
 
 // asks reports whether the question has an option.
@@ -187,9 +206,12 @@ func (r *reply) lacks(code uint16) bool {
 // glue is all addresses of the targets of the SRV records in our answer.
 func (p *pair) glue() (all []string) {
 	for _, line := range p.ours.answer {
+		if !strings.Contains(line, " IN SRV ") {
+			continue // an alias before them
+		}
 		target, _ := hex.DecodeString(line[strings.LastIndexByte(line, ' ')+1:])
 		for _, t := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
-			all = append(all, p.world.sets[setKey(string(target[6:]), t)]...)
+			all = append(all, p.world.set(string(target[6:]), t)...)
 		}
 	}
 	slices.Sort(all)
@@ -217,9 +239,17 @@ func (p *pair) theirGlue() []string {
 
 func isPart(some, all []string) bool { return len(without(some, all)) == 0 }
 
-// isInZone reports whether all records are in the zones.
+// isInZone reports whether all records are in the zones, perhaps by a wildcard for
+// the name that is asked.
 func (p *pair) isInZone(lines []string) bool {
-	return !slices.ContainsFunc(lines, func(line string) bool { return !p.world.lines[withoutTTL(line)] })
+	var own []string
+	for _, line := range p.world.set(lower(p.name), p.typ) {
+		own = append(own, withoutTTL(line))
+	}
+	return !slices.ContainsFunc(lines, func(line string) bool {
+		line = withoutTTL(line)
+		return !p.world.lines[line] && !slices.Contains(own, line)
+	})
 }
 
 // wholeSets reports whether no set of our additional section lacks a record.

@@ -5,6 +5,7 @@ package differential
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,6 +70,23 @@ func newWorld(t testing.TB, zones []*zone, registered []string) *world {
 		}
 	}
 	return w
+}
+
+// set is an RRset, also one that a wildcard makes (RFC 4592 §3.3.1).
+func (w *world) set(name string, typ uint16) []string {
+	if set := w.sets[setKey(name, typ)]; set != nil || w.owners[name] || w.empty[name] || w.apex(name) == "" {
+		return set
+	}
+	encloser := parent(name)
+	for !w.owners[encloser] && !w.empty[encloser] {
+		encloser = parent(encloser)
+	}
+	var made []string
+	for _, line := range w.sets[setKey("\x01*"+encloser, typ)] {
+		_, rest, _ := strings.Cut(line, " ")
+		made = append(made, presentation(name)+" "+rest)
+	}
+	return made
 }
 
 // largest gives the owners of the n largest sets.
@@ -212,11 +230,4 @@ func withoutTTL(line string) string {
 
 func setKey(name string, typ uint16) string { return fmt.Sprintf("%s %d", name, typ) }
 
-func sortedKeys(m map[string]bool) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
