@@ -148,11 +148,11 @@ func (s *Snapshot) glue(q *Question, a *Answer, domain int, srv *Record) {
 		a.glue = new(Answer)
 	}
 	for _, t := range [...]uint16{TypeA, TypeAAAA} {
-		sub := Question{Type: t, View: q.View, Now: q.Now, Seed: q.Seed, Max: a.max}
 		g := a.glue
-		g.reset(&sub)
+		g.sub = Question{Type: t, View: q.View, Now: q.Now, Seed: q.Seed, Max: a.max}
+		g.reset(&g.sub)
 		g.Apex = a.Apex
-		s.inDomain(&sub, g, domain, target)
+		s.inDomain(&g.sub, g, domain, target)
 		if g.Code != Success || g.chain > 0 {
 			continue // an alias is no target, RFC 2782
 		}
@@ -161,4 +161,5 @@ func (s *Snapshot) glue(q *Question, a *Answer, domain int, srv *Record) {
 			a.Additional = append(a.Additional, r)
 		}
 	}
+	a.glue.sub = Question{} // keep no snapshot alive
 }

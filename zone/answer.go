@@ -83,6 +83,7 @@ type Answer struct {
 	long  bool                   // seen is that of this answer
 	text  []byte                 // names made for this answer
 	glue  *Answer                // to what is answered along; made when it is first needed
+	sub   Question               // of a glue: one on the stack would be allocated each time
 }
 
 // set is the records at the end of the chain.

@@ -38,10 +38,15 @@ func TestGoldenZones(t *testing.T) {
 		up("api", "b", at("198.51.100.2", zone.Port{Number: 443, Proto: zone.UDP, ALPN: alpn(t, "h3")})),
 	}
 	zones["replicas"][2].ID = "another a"
+	records := map[string]zone.Change{"static": statics(t,
+		"@ A 10.0.0.1", "db A 10.0.0.7", "db 30 AAAA fd00::7", "web A 10.0.0.9", "_pg._tcp.db SRV 10 5 5432 db", "_pg._tcp.db SRV 10 5 5432 ext.example.",
+		"*.apps CNAME edge.example.", "*.deep.apps CNAME db", "info TXT v=1 two", "web CNAME hidden")}
+	zones["static"] = []zone.Instance{up("web", "a", at("10.0.0.8", tcp(80)))}
 	for name, instances := range zones {
 		t.Run(name, func(t *testing.T) {
 			z := newZone(t)
 			apply(t, z, put(instances...))
+			apply(t, z, records[name])
 			wantNamesAbove(t, z)
 			golden(t, filepath.Join("testdata", name+".zone"), zoneText(t, z))
 		})

@@ -39,6 +39,8 @@ func (s *Snapshot) shadow(f *fixed) error {
 	case p.members:
 		other = "instances"
 	case p.listing.of != nothing:
+		other = "names to browse"
+	case p.listing.of != nothing:
 		other = "what is browsed"
 	case c == f:
 		return nil

@@ -1,7 +1,9 @@
 package zone_test
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -243,5 +245,106 @@ func TestAliasBesideOtherDataIsNotAnswered(t *testing.T) {
 	apply(t, z, zone.Change{Drop: []string{"web/w", "shop/w"}})
 	if got, want := zonetest.Ask(t, z, "web.svc.test. A"), "web.svc.test. 5 IN CNAME edge.example."; got != want {
 		t.Errorf("when the instance has gone: %s, want %s", got, want)
+	}
+}
+
+func TestAliasOfANameToBrowseIsNotAnswered(t *testing.T) {
+	z := newZone(t)
+	apply(t, z, statics(t, "b._dns-sd._udp CNAME x."))
+	check(t, z, []ask{{"browsing wins", "b._dns-sd._udp.svc.test. PTR", "b._dns-sd._udp.svc.test. 5 IN PTR svc.test."}})
+	for k, err := range z.Snapshot().Shadowed() {
+		if want := "has names to browse too"; !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", k.ID, err, want)
+		}
+		return
+	}
+	t.Error("nothing is shadowed")
+}
+
+func TestStaticRecordsThatBreakARuleAreRejectedAlone(t *testing.T) {
+	long := strings.Repeat("a.", 90) + "a"
+	for _, tt := range []struct {
+		record zone.Static
+		field  string
+	}{
+		{zone.Static{}, "ID"},
+		{zone.Static{ID: "x", Type: zone.TypeTXT, Data: []byte{0}}, "Owner"},
+		{zone.Static{ID: "x", Owner: "db.", Type: zone.TypeTXT, Data: []byte{0}}, "Owner"},
+		{zone.Static{ID: "x", Owner: `db\\.`, Type: zone.TypeTXT, Data: []byte{0}}, "Owner"},
+		{zone.Static{ID: "x", Owner: long, Type: zone.TypeTXT, Data: []byte{0}}, "Owner"},
+		{zone.Static{ID: "x", Owner: "a.*", Type: zone.TypeTXT, Data: []byte{0}}, "Owner"},
+		{zone.Static{ID: "x", Owner: "*.*", Type: zone.TypeTXT, Data: []byte{0}}, "Owner"},
+		{zone.Static{ID: "x", Owner: "NS.dns", Type: zone.TypeTXT, Data: []byte{0}}, "Owner"},
+		{zone.Static{ID: "x", Owner: zone.Apex, Type: zone.TypeCNAME, Target: "db"}, "Owner"},
+		{zone.Static{ID: "x", Owner: "db", Type: zone.TypeTXT, Data: []byte{0}, TTL: -1}, "TTL"},
+		{zone.Static{ID: "x", Owner: "db", Type: zone.TypeSOA}, "Type"},
+		{zone.Static{ID: "x", Owner: "db", Type: zone.TypeA, Data: make([]byte, 16)}, "Data"},
+		{zone.Static{ID: "x", Owner: "db", Type: zone.TypeAAAA, Data: make([]byte, 4)}, "Data"},
+		{zone.Static{ID: "x", Owner: "db", Type: zone.TypeTXT}, "Data"},
+		{zone.Static{ID: "x", Owner: "db", Type: zone.TypeTXT, Data: []byte{2, 'a'}}, "Data"},
+		{zone.Static{ID: "x", Owner: "db", Type: zone.TypeTXT, Data: make([]byte, 5000)}, "Data"},
+		{zone.Static{ID: "x", Owner: "db", Type: zone.TypeSRV, Data: make([]byte, 6)}, "Target"},
+		{zone.Static{ID: "x", Owner: "db", Type: zone.TypeSRV, Data: make([]byte, 5), Target: "db"}, "Data"},
+		{zone.Static{ID: "x", Owner: "db", Type: zone.TypeCNAME, Target: "."}, "Target"},
+		{zone.Static{ID: "x", Owner: "db", Type: zone.TypeCNAME, Target: "a..b"}, "Target"},
+		{zone.Static{ID: "x", Owner: "db", Type: zone.TypeA, Data: make([]byte, 4), Target: "a"}, "Target"},
+	} {
+		z := newZone(t)
+		apply(t, z, statics(t, "ok A 10.0.0.1"))
+		r := z.Apply(zone.Change{Source: "test", Static: []zone.Static{tt.record, static(t, "also A 10.0.0.2")}})
+		fault := new(zone.FieldError)
+		if len(r.Rejected) != 1 || r.Rejected[0].ID != tt.record.ID || !errors.As(r.Rejected[0].Err, &fault) || fault.Field != tt.field {
+			t.Errorf("%+v: rejected %v, want %s", tt.record, r.Rejected, tt.field)
+		}
+		if got := zonetest.Ask(t, z, "also.svc.test. A"); got != "also.svc.test. 5 IN A 10.0.0.2" {
+			t.Errorf("beside %+v: %s", tt.record, got)
+		}
+	}
+}
+
+func TestIDIsOfAnInstanceOrAStaticRecord(t *testing.T) {
+	z := newZone(t)
+	in, st := up("web", "w", at("10.0.0.1")), static(t, "db A 10.0.0.2")
+	st.ID = in.ID
+	for range 2 {
+		apply(t, z, put(in))
+		check(t, z, []ask{{"instance", "web.svc.test. A", "web.svc.test. 5 IN A 10.0.0.1"}, {"no record", "db.svc.test. A", "NXDOMAIN"}})
+		apply(t, z, zone.Change{Static: []zone.Static{st}})
+		check(t, z, []ask{{"no instance", "web.svc.test. A", "NXDOMAIN"}, {"record", "db.svc.test. A", "db.svc.test. 5 IN A 10.0.0.2"}})
+	}
+	if r := apply(t, z, zone.Change{Static: []zone.Static{st}}); r.Changed {
+		t.Error("the same record again changed the zone")
+	}
+}
+
+func TestStaticRecordsAreBounded(t *testing.T) {
+	z := newZone(t)
+	var c zone.Change
+	for i := range 4097 {
+		c.Static = append(c.Static, static(t, fmt.Sprintf("db A 10.0.%d.%d", i>>8, i&255)))
+	}
+	c.Source = "test"
+	r := z.Apply(c)
+	if len(r.Rejected) != 1 || !strings.Contains(r.Rejected[0].Err.Error(), "at most 4096 static records") {
+		t.Errorf("rejected %v, want the last alone", r.Rejected)
+	}
+}
+
+func TestInstancesAndStaticRecordsAreEachFirstEquallyOften(t *testing.T) {
+	z := newZone(t)
+	c := statics(t, "web A 10.0.9.1", "web A 10.0.9.2")
+	c.Put = []zone.Instance{up("web", "a", at("10.0.0.1")), up("web", "b", at("10.0.0.2"))}
+	apply(t, z, c)
+	first := map[string]int{}
+	var a zone.Answer
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 4000 {
+		z.Snapshot().Lookup(&zone.Question{Name: zonetest.Wire(t, "web.svc.test."), Type: zone.TypeA, Seed: rng.Uint32()}, &a)
+		first[string(a.Answer[0].AppendRdata(nil))]++
+	}
+	for ip, n := range first {
+		if n < 850 || n > 1150 || len(first) != 4 {
+			t.Errorf("%v came first %d times of 4000, want about 1000", []byte(ip), n)
+		}
 	}
 }
