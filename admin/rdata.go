@@ -62,12 +62,12 @@ func soaText(d []byte) string {
 // textStrings are the character-strings of a TXT record, each in quotes (RFC 1035 §5.1).
 func textStrings(d []byte) string {
 	var b strings.Builder
-	for ; len(d) > 0; d = d[1+d[0]:] {
+	for ; len(d) > 0; d = d[1+int(d[0]):] {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
 		b.WriteByte('"')
-		for _, c := range d[1 : 1+d[0]] {
+		for _, c := range d[1 : 1+int(d[0])] {
 			switch {
 			case c == '"' || c == '\\':
 				b.WriteByte('\\')
