@@ -82,7 +82,7 @@ func golden(t *testing.T, file, got string) {
 }
 
 // wantNamesAbove asks each name that is listed, and all above it up to the domain:
-// none is NXDOMAIN (RFC 8020).
+// none is NXDOMAIN (RFC 8020), or it is an alias, which leads elsewhere.
 func wantNamesAbove(t *testing.T, z *zone.Zone) {
 	t.Helper()
 	asked := map[string]bool{}
@@ -94,7 +94,7 @@ func wantNamesAbove(t *testing.T, z *zone.Zone) {
 				break
 			}
 			asked[above] = true
-			if got := zonetest.Ask(t, z, above+" NAPTR"); got != "NODATA" {
+			if got := zonetest.Ask(t, z, above+" NAPTR"); got != "NODATA" && !strings.Contains(got, above+" 5 IN CNAME ") {
 				t.Errorf("%s is listed, and %s is %s", name, above, got)
 			}
 		}
