@@ -40,6 +40,9 @@ func checkReply(query, reply []byte, udp bool) error {
 	if err := m.Unpack(reply); err != nil {
 		return fmt.Errorf("cannot be parsed: %w", err)
 	}
+	if udp && m.IsEdns0() == nil && len(reply) > minUDPSize {
+		return fmt.Errorf("%d octets over UDP without EDNS", len(reply))
+	}
 	return checkSections(query, reply, m)
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 )
@@ -108,19 +109,14 @@ func pieces(t *testing.T, at place) {
 		t.Error(err)
 	}
 
-	w.within(3 * patience)
-	go func() { // until the connection is closed, by either side
-		for {
-			if _, err := w.Write([]byte{1}); err != nil {
-				return
-			}
-			time.Sleep(time.Second)
-		}
-	}()
+	var slow sync.WaitGroup
+	slow.Go(func() { writeSlowly([]*wire{w}) })
 	began := time.Now()
-	if _, err := io.Copy(io.Discard, w); isTimeout(err) {
-		t.Errorf("still open after %v of one octet a second", time.Since(began))
+	if !closed(w) {
+		t.Errorf("still open after %v of one octet at a time", time.Since(began))
 	}
+	w.Close()
+	slow.Wait()
 }
 
 func idle(t *testing.T, at place) {
