@@ -43,6 +43,8 @@ server:
     tcp-workers: 1
     background-workers: 1
     udp-max-payload: 1232
+    tcp-idle-timeout: 60
+    tcp-io-timeout: 10000
     nsid: "{{.Identity}}"
     identity: "{{.Identity}}"
 database:
