@@ -13,7 +13,7 @@ BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(V
 .PHONY: help run build image check vuln test conformance conformance-clients conformance-differential cover fuzz bench bench-zonemap bench-propagation clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 28
 
 run: build ## build and start rollcall on 127.0.0.1:8053 (DNS) and 127.0.0.1:8054 (HTTP)
 	@exec bin/rollcall serve
