@@ -40,7 +40,7 @@ var (
 	tags  = []string{"v2", "eu", "US", "canary", "a b", `q"\`, "é", "_u", "*", "dot.ted", "7", "tag"}
 	texts = []string{"", "1", "plain", "two words", `"quoted" \`, "é;$(@)", "\t", strings.Repeat("x", 200)}
 	ports = []map[string]any{
-		{"number": 80}, {"number": 443, "name": "https"}, {"number": 8080, "name": "http"}, {"number": 53, "protocol": "udp"},
+		{"number": 80}, {"number": 443, "name": "https", "alpn": []string{"h2", "http/1.1"}}, {"number": 8080, "name": "http"}, {"number": 53, "protocol": "udp"},
 		{"number": 9100}, {"number": 5060, "protocol": "sctp"}, {"number": 65535, "name": "a_b-c"}, {"number": 1},
 	}
 	states = []string{"up", "up", "up", "up", "up", "draining", "starting", "down"}

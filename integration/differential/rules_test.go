@@ -119,6 +119,9 @@ var rules = []rule{
 			return p.typ == dns.TypePTR && len(p.theirGlue()) == 0 && len(p.ours.additional) > 0 && p.isInZone(p.ours.additional)
 		},
 		"The SRV, TXT and address records of an instance come with the PTR record that lists it (RFC 6763 §12.1)."},
+	{"glue of HTTPS", everyone, []field{fAdditional},
+		func(p *pair) bool { return p.typ == dns.TypeHTTPS && p.isInZone(p.ours.additional) },
+		"The addresses of its target come with an HTTPS record (RFC 9460 §4.1). nsd adds none, named none of the name that is asked, and knotd the HTTPS records of the target too."},
 	{"glue repeated", []string{"knotd"}, []field{fAdditional},
 		func(p *pair) bool { return slices.Equal(p.ours.additional, p.theirGlue()) },
 		"Records in a message are a set (RFC 2181 §5): knotd repeats the addresses of a target for each SRV record that names it."},
