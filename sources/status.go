@@ -100,10 +100,8 @@ func (r *runner) status(in *zone.Snapshot) Status {
 // countStatic adds what the zone holds of static records, and those of them that it
 // does not answer.
 func (s *Status) countStatic(in *zone.Snapshot) {
-	for k := range in.Statics() {
-		if k.Source == s.Name {
-			s.Static++
-		}
+	if s.Static = in.CountStatic(s.Name); s.Static == 0 {
+		return
 	}
 	for k, err := range in.Shadowed() {
 		if k.Source != s.Name {

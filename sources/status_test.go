@@ -20,6 +20,10 @@ func bad(ids ...string) []zone.Instance {
 	return list
 }
 
+func alias(id, owner string) []zone.Static {
+	return []zone.Static{{ID: id, Owner: owner, Type: zone.TypeCNAME, Target: "x."}}
+}
+
 func TestRejectedObjectsAreListedWhileTheyAreRejected(t *testing.T) {
 	steps := []struct {
 		name string
@@ -34,6 +38,10 @@ func TestRejectedObjectsAreListedWhileTheyAreRejected(t *testing.T) {
 		{"a page lists one", zone.Change{Kind: zone.SyncPart, Put: bad("c")}, "c d"},
 		{"the sync ends", zone.Change{Kind: zone.SyncEnd, Put: bad("e")}, "c e"},
 		{"the next sync is empty", zone.Change{Kind: zone.SyncEnd}, ""},
+		{"an alias beside an instance", zone.Change{Put: ups("a"), Static: alias("s", "web")}, "s"},
+		{"the instance is dropped", zone.Change{Drop: []string{"a"}}, ""},
+		{"a bad alias", zone.Change{Static: alias("t", "not..a.name")}, "t"},
+		{"it becomes good", zone.Change{Static: alias("t", "www")}, ""},
 	}
 	synctest.Test(t, func(t *testing.T) {
 		next := make(chan zone.Change)

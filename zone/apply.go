@@ -25,7 +25,7 @@ type state struct {
 	entries hamt.Map[Key, *entry]       // every instance, up or not
 	statics hamt.Map[Key, *fixed]       // every static record
 	wild    hamt.Map[string, *fixedSet] // those of wildcards, by the name below which they stand
-	counts  hamt.Map[string, int]       // of entries, by source
+	counts  hamt.Map[string, counts]    // by source
 	addrs   hamt.Map[netip.Addr, list]  // canonical members by address, for PTR
 	seats   table                       // askers' networks, as attachments say
 	subnets table                       // networks by their prefixes

@@ -112,6 +112,7 @@ func (w *writer) putStatic(source string, o *owned, st *Static) error {
 	}
 	o.ids[st.ID] = struct{}{}
 	w.statics.Set(w.edit, key, f)
+	w.count(source, counts{static: 1})
 	w.changeFixed(f, func(l []*fixed, i int) []*fixed { return slices.Insert(l, i, f) })
 	w.changed = true
 	return nil
@@ -121,6 +122,7 @@ var errFullName = &FieldError{Field: "Owner", Reason: "must have at most 4096 st
 
 func (w *writer) removeStatic(f *fixed) {
 	w.statics.Delete(w.edit, f.key)
+	w.count(f.key.Source, counts{static: -1})
 	w.changeFixed(f, func(l []*fixed, i int) []*fixed { return slices.Delete(l, i, i+1) })
 }
 

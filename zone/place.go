@@ -47,18 +47,21 @@ func (w *writer) remove(e *entry) {
 func (w *writer) enter(e *entry) {
 	before := w.entries.Len()
 	w.entries.Set(w.edit, e.key, e)
-	w.count(e.key.Source, w.entries.Len()-before)
+	w.count(e.key.Source, counts{instances: w.entries.Len() - before})
 }
 
 func (w *writer) leave(e *entry) {
 	w.entries.Delete(w.edit, e.key)
-	w.count(e.key.Source, -1)
+	w.count(e.key.Source, counts{instances: -1})
 }
 
-func (w *writer) count(source string, by int) {
-	if by != 0 {
+// counts is how many entries and static records there are.
+type counts struct{ instances, static int }
+
+func (w *writer) count(source string, by counts) {
+	if by != (counts{}) {
 		n, _ := w.counts.Get(source)
-		w.counts.Set(w.edit, source, n+by)
+		w.counts.Set(w.edit, source, counts{n.instances + by.instances, n.static + by.static})
 	}
 }
 

@@ -117,5 +117,11 @@ func (s *Snapshot) Service(name string) iter.Seq2[Key, *Instance] {
 // Count is how many instances a source has, also those that are not answered.
 func (s *Snapshot) Count(source string) int {
 	n, _ := s.counts.Get(source)
-	return n
+	return n.instances
+}
+
+// CountStatic is how many static records a source has, also those that are not answered.
+func (s *Snapshot) CountStatic(source string) int {
+	n, _ := s.counts.Get(source)
+	return n.static
 }
