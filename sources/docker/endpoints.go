@@ -31,6 +31,7 @@ func (b *builder) split(base zone.Instance) ([]zone.Instance, error) {
 	var common []port
 	var instances []zone.Instance
 	ports := b.ports()
+	check, checks := b.checks(ports)
 	for _, p := range ports {
 		if p.tags == nil {
 			common = append(common, p)
@@ -41,10 +42,12 @@ func (b *builder) split(base zone.Instance) ([]zone.Instance, error) {
 		in.Tags = p.tags
 		in.Host = b.portHost(base.Host, p.portKey)
 		in.Endpoints = b.endpoints([]port{p})
+		b.checksOf(&in, []port{p}, check, checks)
 		instances = append(instances, in)
 	}
 	if len(common) > 0 || len(ports) == 0 {
 		base.Endpoints = b.endpoints(common)
+		b.checksOf(&base, common, check, checks)
 		instances = append(instances, base)
 	}
 	if len(instances[0].Endpoints) == 0 {

@@ -77,6 +77,13 @@ func written(out outcome) string {
 			}
 			b.WriteByte('\n')
 		}
+		for _, c := range in.Checks {
+			fmt.Fprintf(&b, "  check %s %s :%s %s/%s %d/%d %s", c.Kind, c.Target, c.Port, c.Interval, c.Timeout, c.Rise, c.Fall, c.Initial)
+			if c.Host != "" {
+				fmt.Fprintf(&b, " host=%s verify=%v", c.Host, c.Verify)
+			}
+			b.WriteByte('\n')
+		}
 	}
 	if out.problem != nil {
 		fmt.Fprintf(&b, "! %s\n", out.problem)

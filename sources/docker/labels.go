@@ -162,7 +162,12 @@ var (
 func (s *settings) unknown() (faults []error) {
 	for _, key := range slices.Sorted(maps.Keys(s.own)) {
 		_, what, isPort := cutPort(key)
+		check, ofCheck := strings.CutPrefix(key, "check.")
+		if isPort {
+			check, ofCheck = strings.CutPrefix(what, "check.")
+		}
 		switch {
+		case ofCheck && (checkKey(check) || check == "port" && !isPort):
 		case slices.Contains(generalKeys, key), strings.HasPrefix(key, "meta."):
 		case isPort && slices.Contains(portKeys, what):
 		default:
