@@ -65,6 +65,8 @@ var rules = []rule{
 		"these tests know the shipped program only from outside"},
 	{"integration/conformance", []string{"integration/internal", "github.com/google/go-cmp", "github.com/miekg/dns"},
 		"these tests know the shipped program only from outside"},
+	{"integration/faults", []string{"integration/internal", "github.com/miekg/dns"},
+		"these tests know the shipped program only from outside"},
 	{"integration/differential", []string{"integration/internal", "github.com/miekg/dns"},
 		"these tests know the shipped program only from outside"},
 	{"integration/internal/rollcall", nil,
