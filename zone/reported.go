@@ -30,6 +30,11 @@ func (z *Zone) Reported(source string, page int) []Change {
 		key := Key{source, id}
 		if e, ok := z.w.entries.Get(key); ok {
 			c.Put = append(c.Put, e.in)
+			if j := z.w.judged[key]; j != nil {
+				in := &c.Put[len(c.Put)-1]
+				in.State, in.Reason = j.said.state, j.said.reason
+				c.Verdicts = append(c.Verdicts, Verdict{key, in.Revision, j.found.state, j.found.reason})
+			}
 		} else if f, ok := z.w.statics.Get(key); ok {
 			c.Static = append(c.Static, f.in)
 		}

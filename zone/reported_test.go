@@ -20,15 +20,18 @@ func TestReportedMakesAnotherZoneKnowTheSame(t *testing.T) {
 	c.Networks = []zone.Network{{Name: "lan", Prefixes: []netip.Prefix{netip.MustParsePrefix("172.18.0.0/16")}}}
 	c.Attach = []zone.Attachment{{ID: "asker", Prefixes: []netip.Prefix{netip.MustParsePrefix("172.18.0.9/32")}, Networks: []string{"lan"}}}
 	c.Static = statics(t, "db A 10.0.0.7", "*.apps CNAME edge.example.", "_pg._tcp.db SRV 0 0 5432 db").Static
+	c.Put = append(c.Put, checked(7))
+	c.Put[3].ID, c.Put[3].Service = "shop/a", "shop"
 	apply(t, z, c)
+	apply(t, z, zone.Change{Source: "health", Verdicts: []zone.Verdict{{Key: zone.Key{Source: "test", ID: "shop/a"}, Revision: 7, State: zone.Up}}})
 	other := put(up("elsewhere", "x", at("10.9.9.9")))
 	other.Source = "other"
 	apply(t, z, other)
 
 	next := newZone(t)
 	changes := z.Reported("test", 2)
-	if len(changes) != 3 {
-		t.Errorf("%d changes, want 6 objects in 3 of 2", len(changes))
+	if len(changes) != 4 {
+		t.Errorf("%d changes, want 7 objects in 4 of 2", len(changes))
 	}
 	for _, c := range changes {
 		text, err := json.Marshal(c) // it goes to another process
@@ -45,7 +48,7 @@ func TestReportedMakesAnotherZoneKnowTheSame(t *testing.T) {
 	if got, want := withoutSOA(zoneText(t, next)), withoutSOA(zoneText(t, z)); got != want {
 		t.Errorf("the other zone has\n%swant\n%s", got, want)
 	}
-	for _, q := range []string{"web.svc.test SRV from 172.18.0.9", "web.svc.test SRV from 8.8.8.8", "x.apps.svc.test A"} {
+	for _, q := range []string{"web.svc.test SRV from 172.18.0.9", "web.svc.test SRV from 8.8.8.8", "x.apps.svc.test A", "shop.svc.test A"} {
 		if got, want := zonetest.Ask(t, next, q), zonetest.Ask(t, z, q); got != want {
 			t.Errorf("%s: got %s, want %s", q, got, want)
 		}

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/rollcall-dns/rollcall/handover"
@@ -65,9 +66,9 @@ func inherit(ctx context.Context, cfg *Config, log *slog.Logger) (*heritage, err
 	return h, err
 }
 
-// takeOver makes z know what the sources had reported to the old process, and then
+// takeOver makes the zone behind sink know what the sources had reported to the old process, and then
 // makes that let go of all that only one may have.
-func (h *heritage) takeOver(ctx context.Context, z *zone.Zone) error {
+func (h *heritage) takeOver(ctx context.Context, sink sources.Sink) error {
 	if h.from == nil {
 		return nil
 	}
@@ -76,7 +77,7 @@ func (h *heritage) takeOver(ctx context.Context, z *zone.Zone) error {
 	err := h.from.State(ctx, func(data []byte) error {
 		p, err := parsePiece(data)
 		if err == nil && p.Change != nil {
-			z.Apply(*p.Change)
+			_, err = sink.Send(ctx, *p.Change)
 		}
 		return err
 	})
@@ -182,15 +183,16 @@ func (s *server) prepare(ctx context.Context, next *handover.Successor) error {
 	return next.Send(ctx, files, s.reported())
 }
 
-// reported is the state of all sources but self-registration, which hands over its
-// registrations themselves.
+// reported is the state of all sources. Self-registration hands over its
+// registrations themselves, so that of it only what is checked is here, with what the
+// checks have found.
 func (s *server) reported() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for _, st := range s.sources.Status() {
-			if st.Name == s.selfreg.Name() {
-				continue
-			}
 			for _, c := range s.zone.Reported(st.Name, maxPiece) {
+				if st.Name == s.selfreg.Name() {
+					c.Put = slices.DeleteFunc(c.Put, func(in zone.Instance) bool { return len(in.Checks) == 0 })
+				}
 				if !yield(encodePiece(piece{Change: &c})) {
 					return
 				}

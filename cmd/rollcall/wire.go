@@ -81,7 +81,7 @@ func (s *server) wire(ctx context.Context) (err error) {
 	if err := s.listen(now); err != nil {
 		return err
 	}
-	if err := s.from.takeOver(ctx, s.zone); err != nil {
+	if err := s.from.takeOver(ctx, s.checks); err != nil {
 		return err
 	}
 	return s.wireSources(engine, now)

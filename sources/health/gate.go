@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,7 +53,9 @@ func New(o Options) *Gate {
 	return g
 }
 
-// Send passes a change on, with revisions given to instances that have checks.
+// Send passes a change on, with revisions given to instances that have checks. One
+// from another process may bring verdicts on what it puts, by the revisions with
+// which that comes, in the order of IDs: they hold until there are newer ones.
 func (g *Gate) Send(ctx context.Context, c zone.Change) (zone.Result, error) {
 	g.stamp(&c)
 	res, err := g.next.Send(ctx, c)
@@ -71,7 +74,7 @@ func (g *Gate) stamp(c *zone.Change) {
 	if !slices.ContainsFunc(c.Put, func(in zone.Instance) bool { return len(in.Checks) > 0 }) {
 		return
 	}
-	c.Put = slices.Clone(c.Put) // the source's own stays as it is
+	c.Put, c.Verdicts = slices.Clone(c.Put), slices.Clone(c.Verdicts) // the sender's own stay as they are
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w := g.wards[c.Source]
@@ -80,13 +83,27 @@ func (g *Gate) stamp(c *zone.Change) {
 		if len(in.Checks) == 0 {
 			continue
 		}
+		came := in.Revision
 		if t := w.target(in.ID); t != nil && t.checks(in) {
 			in.Revision = t.revision
-			continue
+		} else {
+			g.revision++
+			in.Revision = g.revision
 		}
-		g.revision++
-		in.Revision = g.revision
+		if v := brought(c, in.ID, came); v != nil {
+			v.Revision = in.Revision
+		}
 	}
+}
+
+// brought finds the verdict on an instance that a change brings, or nil. Verdicts are
+// in the order of IDs.
+func brought(c *zone.Change, id string, revision uint64) *zone.Verdict {
+	i, ok := slices.BinarySearchFunc(c.Verdicts, id, func(v zone.Verdict, id string) int { return strings.Compare(v.Key.ID, id) })
+	if ok && c.Verdicts[i].Revision == revision {
+		return &c.Verdicts[i]
+	}
+	return nil
 }
 
 // learn takes in a change that the zone has taken, and reports whether there is
@@ -106,7 +123,7 @@ func (g *Gate) learn(c *zone.Change, res *zone.Result) (news bool) {
 	}
 	for i := range c.Put {
 		if in := &c.Put[i]; !absent[in.ID] {
-			news = g.put(w, c.Source, in) || news
+			news = g.put(w, c.Source, in, brought(c, in.ID, in.Revision)) || news
 		}
 	}
 	if c.Kind == zone.SyncEnd {
@@ -134,7 +151,7 @@ func absent(c *zone.Change, res *zone.Result) map[string]bool {
 }
 
 // put takes in an instance, and reports whether it is new to be probed.
-func (g *Gate) put(w *ward, source string, in *zone.Instance) bool {
+func (g *Gate) put(w *ward, source string, in *zone.Instance, v *zone.Verdict) bool {
 	old := w.targets[in.ID]
 	if old != nil && old.revision == in.Revision {
 		old.listed = w.sync
@@ -145,6 +162,9 @@ func (g *Gate) put(w *ward, source string, in *zone.Instance) bool {
 		return false
 	}
 	t := newTarget(source, in)
+	if v != nil {
+		t.adopt(finding{v.State, v.Reason})
+	}
 	t.listed = w.sync
 	w.targets[in.ID] = t
 	now := time.Now()

@@ -372,6 +372,39 @@ func inZone(z *zone.Zone) map[string]uint64 {
 	return m
 }
 
+func TestVerdictsGoOverToAnotherProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, next, w := newZone(t), newZone(t), newWorld()
+		g := w.gate(t, sources.Into(old), 8)
+		w.set("/b", "refused")
+		var c zone.Change
+		for _, id := range []string{"d", "c", "b", "a"} {
+			c.Put = append(c.Put, checked(id, path("/"+id)))
+		}
+		send(t, g, c)
+		time.Sleep(time.Minute)
+		w2 := newWorld()
+		g2 := w2.gate(t, sources.Into(next), 8)
+		w2.set("/a", "refused")
+		send(t, g2, zone.Change{Put: []zone.Instance{checked("x", path("/x"))}}) // so that its revisions are others
+		for _, c := range old.Reported("test", 2) {
+			send(t, g2, c)
+		}
+		send(t, g2, zone.Change{Kind: zone.SyncEnd, Put: c.Put})
+		for id, want := range map[string]string{"a": "up", "b": "down refused", "c": "up", "d": "up"} {
+			if got := shown(next, id); got != want {
+				t.Errorf("%s goes over as %q, want %q", id, got, want)
+			}
+		}
+		time.Sleep(time.Minute)
+		for id, want := range map[string]string{"a": "down refused", "b": "up"} {
+			if got := shown(next, id); got != want {
+				t.Errorf("%s is then found %q, want %q", id, got, want)
+			}
+		}
+	})
+}
+
 func TestRemovedInstanceIsNotProbedAnyMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

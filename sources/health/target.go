@@ -54,6 +54,14 @@ func newTarget(source string, in *zone.Instance) *target {
 	return t
 }
 
+// adopt begins with what another process has found.
+func (t *target) adopt(f finding) {
+	for _, p := range t.probes {
+		p.found = f
+	}
+	t.told = f
+}
+
 // unchecked is the reason of what is starting.
 const unchecked = "its check has not passed yet"
 
