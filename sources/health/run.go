@@ -13,6 +13,9 @@ import (
 // can tell that the process was suspended, or had no processor.
 const maxRest = 100 * time.Millisecond
 
+// maxLogged is how many of the instances that change together are logged one by one.
+const maxLogged = 10
+
 // retellAfter is how long it waits when the sink has not taken verdicts.
 const retellAfter = time.Second
 
@@ -154,6 +157,7 @@ func (r *run) told(verdicts []zone.Verdict) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	logged := 0
 	for t := range r.untold {
 		v := byKey[t.key]
 		if v == nil || v.Revision != t.revision {
@@ -162,9 +166,15 @@ func (r *run) told(verdicts []zone.Verdict) {
 		was := t.told
 		t.told = finding{v.State, v.Reason}
 		delete(r.untold, t)
-		if was.state != v.State {
-			r.log.Info("check", "source", v.Key.Source, "instance", v.Key.ID, "state", v.State, "reason", v.Reason)
+		if was.state == v.State {
+			continue
 		}
+		if logged++; logged <= maxLogged {
+			r.log.Info("checks have changed a state", "source", v.Key.Source, "instance", v.Key.ID, "state", v.State, "reason", v.Reason)
+		}
+	}
+	if more := logged - maxLogged; more > 0 {
+		r.log.Info("checks have changed more states", "instances", more)
 	}
 }
 
