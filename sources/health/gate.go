@@ -57,9 +57,12 @@ func New(o Options) *Gate {
 // from another process may bring verdicts on what it puts, by the revisions with
 // which that comes, in the order of IDs: they hold until there are newer ones.
 func (g *Gate) Send(ctx context.Context, c zone.Change) (zone.Result, error) {
-	g.stamp(&c)
+	checked := anyChecked(c.Put)
+	if checked {
+		g.stamp(&c)
+	}
 	res, err := g.next.Send(ctx, c)
-	if err == nil && g.learn(&c, &res) {
+	if err == nil && g.learn(&c, &res, checked) {
 		select {
 		case g.wake <- struct{}{}:
 		default:
@@ -68,12 +71,20 @@ func (g *Gate) Send(ctx context.Context, c zone.Change) (zone.Result, error) {
 	return res, err
 }
 
+// anyChecked reports whether an instance has checks. Most changes have none such, and
+// then cost no more than this.
+func anyChecked(list []zone.Instance) bool {
+	for i := range list {
+		if len(list[i].Checks) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // stamp gives an instance the revision that it has already, if what is checked is
 // the same, else a new one.
 func (g *Gate) stamp(c *zone.Change) {
-	if !slices.ContainsFunc(c.Put, func(in zone.Instance) bool { return len(in.Checks) > 0 }) {
-		return
-	}
 	c.Put, c.Verdicts = slices.Clone(c.Put), slices.Clone(c.Verdicts) // the sender's own stay as they are
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -106,9 +117,9 @@ func brought(c *zone.Change, id string, revision uint64) *zone.Verdict {
 	return nil
 }
 
-// learn takes in a change that the zone has taken, and reports whether there is
-// something new to probe.
-func (g *Gate) learn(c *zone.Change, res *zone.Result) (news bool) {
+// learn takes in a change that the zone has taken, in which something is checked or
+// not, and reports whether there is something new to probe.
+func (g *Gate) learn(c *zone.Change, res *zone.Result, checked bool) (news bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w := g.wards[c.Source]
@@ -117,6 +128,18 @@ func (g *Gate) learn(c *zone.Change, res *zone.Result) (news bool) {
 		g.wards[c.Source] = w
 	}
 	w.begin(c)
+	if checked || len(w.targets) > 0 {
+		news = g.update(w, c, res)
+	}
+	if c.Kind == zone.SyncEnd {
+		for id := range w.unlisted() {
+			g.drop(w, id)
+		}
+	}
+	return news
+}
+
+func (g *Gate) update(w *ward, c *zone.Change, res *zone.Result) (news bool) {
 	absent := absent(c, res)
 	for id := range absent {
 		g.drop(w, id)
@@ -124,11 +147,6 @@ func (g *Gate) learn(c *zone.Change, res *zone.Result) (news bool) {
 	for i := range c.Put {
 		if in := &c.Put[i]; !absent[in.ID] {
 			news = g.put(w, c.Source, in, brought(c, in.ID, in.Revision)) || news
-		}
-	}
-	if c.Kind == zone.SyncEnd {
-		for id := range w.unlisted() {
-			g.drop(w, id)
 		}
 	}
 	return news

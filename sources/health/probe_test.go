@@ -4,16 +4,20 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/miekg/dns"
 
@@ -279,6 +283,37 @@ func TestCheckTriesTheAddressesUntilOneConnects(t *testing.T) {
 				t.Errorf("spot %d, %q; want %d, %q", spot, got, tt.spot, tt.want)
 			}
 		})
+	}
+}
+
+func TestReasonSaysWhenTheNetworkIsToBlame(t *testing.T) {
+	errno := func(e syscall.Errno) error {
+		return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", e)}
+	}
+	const ask = `: is rollcall on the network "lan"?`
+	tests := []struct {
+		network string
+		err     error
+		want    string
+	}{
+		{"lan", errno(syscall.EHOSTUNREACH), "connect to 172.18.0.2:80: no route to host" + ask},
+		{"lan", errno(syscall.ENETUNREACH), "connect to 172.18.0.2:80: network is unreachable" + ask},
+		{"lan", context.DeadlineExceeded, "connect to 172.18.0.2:80: no answer" + ask},
+		{"lan", errno(syscall.ECONNREFUSED), "connect to 172.18.0.2:80: connection refused"},
+		{"", errno(syscall.EHOSTUNREACH), "connect to 172.18.0.2:80: no route to host"},
+	}
+	for _, tt := range tests {
+		u := &unreachable{&zone.Spot{Network: tt.network, Addr: netip.MustParseAddrPort("172.18.0.2:80")}, tt.err}
+		if got := u.Error(); got != tt.want {
+			t.Errorf("%v on %q: %q, want %q", tt.err, tt.network, got, tt.want)
+		}
+	}
+}
+
+func TestReasonIsBounded(t *testing.T) {
+	err := said(errors.New(strings.Repeat("ä", 1000)), httpCheck())
+	if n := len(err.Error()); n > maxReason+len("…")+1 || !utf8.ValidString(err.Error()) {
+		t.Errorf("a reason of %d octets, valid %v; want at most %d of UTF-8", n, utf8.ValidString(err.Error()), maxReason)
 	}
 }
 
