@@ -10,7 +10,8 @@ import (
 // drain is what may have told a container to stop.
 type drain struct {
 	signals signals
-	at      time.Time
+	at      time.Time // when it was heard of
+	sent    time.Time // by the engine's clock
 }
 
 // stops reports whether one of the signals tells this container to stop. Others
@@ -24,13 +25,17 @@ func (rec *record) until(d drain) time.Time {
 }
 
 // startDrain stops answering for a container that was told to stop. No look at it
-// is needed, so this takes no longer than publishing does.
-func (r *run) startDrain(id string, s signals) {
+// is needed, so this takes no longer than publishing does. The times tell a signal
+// that was overtaken by a new start.
+func (r *run) startDrain(id string, s signals, sent time.Time) {
 	rec := r.known[id]
-	if rec != nil && !rec.stops(s) {
+	if sent.IsZero() {
+		sent = time.Now()
+	}
+	if rec != nil && (!rec.stops(s) || rec.started.After(sent)) {
 		return
 	}
-	r.drain[id] = drain{s | r.drain[id].signals, time.Now()}
+	r.drain[id] = drain{s | r.drain[id].signals, time.Now(), sent}
 	if rec == nil {
 		return // it is judged when it is seen
 	}
@@ -47,7 +52,7 @@ func (r *run) applyDrain(id string, rec *record) {
 	if !ok {
 		return
 	}
-	if !rec.stops(d.signals) || rec.started.After(d.at) {
+	if !rec.stops(d.signals) || rec.started.After(d.sent) {
 		delete(r.drain, id)
 		return
 	}

@@ -140,6 +140,23 @@ func TestADeathThatANewStartHasOvertakenIsNone(t *testing.T) {
 	}
 }
 
+func TestASignalThatANewStartHasOvertakenIsNone(t *testing.T) {
+	f := newFake(t)
+	one := f.run(1)
+	w := newWorld(t, Options{Host: f.host()})
+	w.follow()
+	f.with(func() { f.containers[one].Started, f.containers[one].Name = time.Now().Add(time.Hour), "new" })
+	f.emit("container", "rename", one)
+	w.want("new:up")
+	before := w.zone.Snapshot().Serial()
+	f.emit("container", "kill", one, "signal", "15")
+	f.run(2) // comes behind the signal
+	w.want("new:up web-2:up")
+	if after := w.zone.Snapshot().Serial(); after != before+1 {
+		t.Errorf("the serial went from %d to %d, for one new container", before, after)
+	}
+}
+
 func TestAStuckContainerStopsNoOther(t *testing.T) {
 	f := newFake(t)
 	one := f.run(1)

@@ -18,7 +18,7 @@ func (r *run) heed(ctx context.Context) error {
 			r.died(id, h.died)
 		}
 		if h.signals != 0 {
-			r.startDrain(id, h.signals)
+			r.startDrain(id, h.signals, h.sent)
 		}
 		if h.look {
 			r.agenda.add(id, true)

@@ -25,6 +25,7 @@ type hint struct {
 	gone    bool      // it has died, and not started since
 	died    time.Time // when gone; zero: the engine did not say
 	signals signals   // sent since then
+	sent    time.Time // the last of them; zero: the engine did not say
 }
 
 func newHints() *hints {
@@ -52,7 +53,7 @@ func (h *hints) add(e event) {
 func (h hint) and(e event) hint {
 	switch e.what {
 	case killed:
-		h.signals = h.signals.with(e.signal)
+		h.signals, h.sent = h.signals.with(e.signal), e.at
 		return h
 	case started:
 		h = hint{fresh: true}
