@@ -15,10 +15,12 @@ import (
 )
 
 // The bounds of the time between two Runs of a source that fails. A Run that was
-// well for as long as the longest makes the next wait the shortest again.
+// well for long enough makes the next wait the shortest again. The longest is less
+// than what answers may be wrong for when the origin is back: 5 s.
 const (
 	minRetry = 100 * time.Millisecond
-	maxRetry = 10 * time.Second
+	maxRetry = 3 * time.Second
+	well     = 10 * time.Second
 )
 
 // What a source is told that breaks the contract.
@@ -64,7 +66,7 @@ func (r *runner) run(ctx context.Context) {
 			}
 			return
 		}
-		if synced && time.Since(began) >= maxRetry {
+		if synced && time.Since(began) >= well {
 			wait = minRetry
 		}
 		pauseFor := r.Retry

@@ -95,8 +95,8 @@ func TestFailedSourceRunsAgain(t *testing.T) {
 		within   time.Duration
 		min, max int
 	}{
-		{"with growing waits", 0, 12600 * time.Millisecond, 8, 12}, // 0.1, 0.2, … 6.4 s; with jitter half of each
-		{"with waits of at most 10 s", 0, 10 * time.Minute, 60, 130},
+		{"with growing waits", 0, 3 * time.Second, 6, 10}, // 0.1, 0.2, … 1.6 s; with jitter half of each
+		{"with waits of at most 3 s", 0, 10 * time.Minute, 200, 410},
 		{"after a fixed time", 5 * time.Second, 21 * time.Second, 5, 5},
 	}
 	for _, tt := range tests {
