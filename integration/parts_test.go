@@ -1,8 +1,6 @@
 package integration
 
 import (
-	"archive/tar"
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -11,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/rollcall-dns/rollcall/integration/internal/engine"
 	"github.com/rollcall-dns/rollcall/integration/internal/rollcall"
 )
 
@@ -72,29 +71,8 @@ var imageTar = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	busybox, err := exec.LookPath("busybox")
-	if err != nil {
-		return "", fmt.Errorf("%w: install busybox-static", err)
-	}
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for name, from := range map[string]string{"bin/busybox": busybox, "bin/peer": filepath.Join(bin, "peer")} {
-		data, err := os.ReadFile(from)
-		if err != nil {
-			return "", err
-		}
-		w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(data))})
-		w.Write(data)
-	}
-	for _, applet := range []string{"sh", "sleep", "nslookup", "touch", "rm", "test", "cat"} {
-		w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + applet, Linkname: "busybox", Mode: 0o777})
-	}
-	w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777})
-	if err := w.Close(); err != nil {
-		return "", err
-	}
 	file := filepath.Join(shared, "image.tar")
-	return file, os.WriteFile(file, b.Bytes(), 0o600)
+	return file, engine.WriteImage(file, filepath.Join(bin, "peer"))
 })
 
 // importImage gives the engine at host ("" is that of the environment) the image.
@@ -103,15 +81,7 @@ func importImage(host string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("docker", "import", "--change", "ENV PATH=/bin", file, image)
-	cmd.Env = os.Environ()
-	if host != "" {
-		cmd.Env = append(cmd.Env, "DOCKER_HOST="+host)
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("import the image of the tests: %w: a Docker engine must run, as `make test` sees to\n%s", err, out)
-	}
-	return nil
+	return engine.Import(host, file, image)
 }
 
 // localImage imports the image into the engine of the environment, once.

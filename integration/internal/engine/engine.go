@@ -33,17 +33,17 @@ func New(within ...string) (*Engine, error) {
 // Host is where the engine listens, as DOCKER_HOST has it.
 func (e *Engine) Host() string { return "unix://" + filepath.Join(e.dir, "docker.sock") }
 
-// Start returns when the engine answers.
-func (e *Engine) Start() error {
-	err := e.startWith("overlay2")
+// Start returns when the engine answers. The flags are for this start alone.
+func (e *Engine) Start(flags ...string) error {
+	err := e.startWith("overlay2", flags)
 	if err != nil {
 		// overlay2 needs a file system that vfs does not
-		err = e.startWith("vfs")
+		err = e.startWith("vfs", flags)
 	}
 	return err
 }
 
-func (e *Engine) startWith(storage string) error {
+func (e *Engine) startWith(storage string, flags []string) error {
 	log, err := os.OpenFile(filepath.Join(e.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -51,6 +51,7 @@ func (e *Engine) startWith(storage string) error {
 	defer log.Close()
 	command := append(e.within[:len(e.within):len(e.within)], "dockerd", "--data-root", e.dir+"/data", "--exec-root", e.dir+"/exec",
 		"--pidfile", e.dir+"/pid", "--host", e.Host(), "--storage-driver", storage)
+	command = append(command, flags...)
 	e.cmd = exec.Command(command[0], command[1:]...)
 	e.cmd.Stdout, e.cmd.Stderr = log, log
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for the test, which then stops the engine
@@ -90,6 +91,16 @@ func (e *Engine) Stop() error {
 		cmd.Process.Kill()
 		<-e.exited
 		return fmt.Errorf("the engine had to be killed")
+	}
+}
+
+// Kill ends the engine with no warning. Its containers live on, until it has been
+// started and stopped again.
+func (e *Engine) Kill() {
+	if e.cmd != nil {
+		e.cmd.Process.Kill()
+		<-e.exited
+		e.cmd = nil
 	}
 }
 
