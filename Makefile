@@ -10,7 +10,7 @@ CONTAINERS  ?= 200
 # The same binary is run, tested and put into the image: static, without paths.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build image check vuln test conformance conformance-clients conformance-differential cover fuzz bench bench-zonemap bench-propagation clean
+.PHONY: help run build image check vuln test conformance conformance-clients conformance-differential faults cover fuzz bench bench-zonemap bench-propagation clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 28
@@ -54,6 +54,10 @@ conformance-clients: ## have other people's programs find services as docs/clien
 conformance-differential: ## compare answers with knotd, nsd and named as docs/differential.md says
 	scripts/install-conformance-tools
 	$(GO) test -count=1 -v -tags conformance -timeout 20m ./integration/differential
+
+faults: ## kill, cut, fill and flood for longer than make test does, and print what it cost: the table of docs/faults.md
+	scripts/install-test-tools
+	$(GO) test -count=1 -v -timeout 30m ./integration/faults -kills 1000 -deaths 20 -away 20s
 
 cover: ## like test, and write cover.html
 	scripts/install-test-tools
