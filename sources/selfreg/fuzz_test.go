@@ -16,6 +16,8 @@ func FuzzRegister(f *testing.F) {
 	w := newWorld(f, setup{})
 	f.Add("web", "one", whole)
 	f.Add("a.b", "x/y", `{"addresses":["::1","10.0.0.1"],"ports":[{"number":1},{"number":2,"protocol":"udp"}]}`)
+	f.Add("web", "two", checked(`{"https":"/a?b","host":"x","verify":true,"port":"http","interval":"1s","rise":2,"initial":"up"}`))
+	f.Add("web", "three", checked(`{"dns":"","port":53}`))
 	f.Add("-", "", `{"lease":"1s","lease":null,"ports":[{}],"meta":{"a":"b","a":1},"x":{"y":[1,2]}}`)
 	f.Fuzz(func(t *testing.T, service, id, body string) {
 		path := "/v1/services/" + url.PathEscape(service) + "/instances/" + url.PathEscape(id)
