@@ -28,6 +28,7 @@ type Registration struct {
 	Meta      map[string]string // published as TXT
 	Host      string            // label of the instance's own name; "" is made of the ID
 	State     State             // at the start; "" is Up
+	Check     Check             // that the server makes
 }
 
 // Port is a port on which the instance listens.
@@ -94,9 +95,11 @@ func (r *Registration) body() ([]byte, error) {
 		Meta      map[string]string `json:"meta,omitempty"`
 		State     State             `json:"state"`
 		Host      string            `json:"host,omitempty"`
+		Check     map[string]any    `json:"check,omitempty"`
 	}{
 		Addresses: r.Addresses, Ports: r.Ports, Lease: r.Lease.String(),
 		Priority: r.Priority, Weight: r.Weight, Tags: r.Tags, Meta: r.Meta, State: r.State, Host: r.Host,
+		Check: r.Check.body(),
 	}
 	if r.TTL > 0 {
 		b.TTL = r.TTL.String()
