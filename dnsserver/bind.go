@@ -169,12 +169,14 @@ func advice(err error) string {
 	return ""
 }
 
-// stop ends all reading, now and later.
+// stop ends all reading, now and later, and writing in a while: a full send buffer
+// holds no stop up.
 func (b *binding) stop() {
-	past := time.Unix(1, 0)
+	past, soon := time.Unix(1, 0), time.Now().Add(lastReplies)
 	_ = b.tcp.SetDeadline(past)
 	for _, c := range b.udp {
 		_ = c.SetReadDeadline(past)
+		_ = c.SetWriteDeadline(soon)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"time"
 )
 
 // conns are the open TCP connections of a server, within its limits.
@@ -121,20 +120,13 @@ func (cs *conns) stop() {
 	}
 }
 
-// lastReplies is how long askers may take to read their last replies.
-const lastReplies = 2 * time.Second
-
-// wait returns when all connections are closed. No more may be started.
-func (cs *conns) wait() {
-	t := time.AfterFunc(lastReplies, func() {
-		cs.mu.Lock()
-		defer cs.mu.Unlock()
-		for c := range cs.open {
-			reset(c.net)
-		}
-	})
-	defer t.Stop()
-	cs.wg.Wait()
+// reset cuts all connections off.
+func (cs *conns) reset() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for c := range cs.open {
+		reset(c.net)
+	}
 }
 
 // reset closes a connection without the state that an orderly end leaves behind.

@@ -20,8 +20,9 @@ import (
 // and it is refused. An error becomes the rcode of its Failure, or SERVFAIL. A handler
 // that must wait returns ErrWait unless it may.
 //
-// Answer may be called from many goroutines. The context is not cancelled when
-// the server stops, because what has been read is still answered.
+// Answer may be called from many goroutines. The context outlives the stop of the
+// server by two seconds, because what has been read is still answered; a handler that
+// waits returns when it ends.
 type Handler interface {
 	Answer(ctx context.Context, q *Query) (*dns.Msg, error)
 }

@@ -138,14 +138,16 @@ func (s *Server) Files() (files []*os.File, err error) {
 	return files, err
 }
 
-// Serve answers until ctx is done. Then it answers what it has read, closes its
-// sockets and connections, waits for all its goroutines and returns nil. It returns
-// an error earlier only when a socket cannot be used any more. It is called once.
+// Serve answers until ctx is done. Then it answers what it has read, for two seconds at
+// most, closes its sockets and connections, waits for all its goroutines and returns
+// nil. It returns an error earlier only when a socket cannot be used any more. It is
+// called once.
 func (s *Server) Serve(ctx context.Context) error {
 	defer s.Close()
 	g, running := errgroup.WithContext(ctx)
 	// What has been read is answered, also after the end of ctx.
-	answering := context.WithoutCancel(ctx)
+	answering, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
 	for _, u := range s.loops {
 		g.Go(func() error { return u.serve(answering) })
 	}
@@ -154,11 +156,20 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	<-running.Done()
 	s.stop()
+	late := time.AfterFunc(lastReplies, func() {
+		giveUp()
+		s.conns.reset()
+	})
+	defer late.Stop()
 	err := g.Wait()
-	s.conns.wait()
+	s.conns.wg.Wait()
 	s.waiters.wg.Wait()
 	return err
 }
+
+// lastReplies is how long the last replies may take after the server is told to stop:
+// handlers to make them, and askers to read them.
+const lastReplies = 2 * time.Second
 
 // stop ends all reading.
 func (s *Server) stop() {

@@ -101,12 +101,17 @@ func (c *conn) serve(ctx context.Context) {
 	}
 }
 
-// later answers msg when its answer is there.
+// later answers msg when its answer is there. It reports false when there is no place
+// for it.
 func (c *conn) later(ctx context.Context, msg []byte) bool {
 	if c.places == nil {
 		c.places = make(chan struct{}, maxWaitingHere)
 	}
-	c.places <- struct{}{}
+	select {
+	case c.places <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
 	c.waiting.Add(1)
 	done := func() {
 		<-c.places
@@ -114,9 +119,7 @@ func (c *conn) later(ctx context.Context, msg []byte) bool {
 	}
 	ok := c.s.waiters.start(ctx, &c.r.q, msg, 2, func(reply []byte) {
 		defer done()
-		if c.write(reply) != nil {
-			c.net.Close() // ends reading
-		}
+		_ = c.write(reply) // an error ends reading
 		c.rest()
 	})
 	if !ok {
@@ -151,14 +154,23 @@ func (c *conn) read(br *bufio.Reader, in []byte) ([]byte, error) {
 	}
 }
 
-// write sends length and message in one piece (RFC 7766 §8). Whoever does not take
-// its replies is cut off.
-func (c *conn) write(out []byte) error {
+// write sends length and message in one piece (RFC 7766 §8), and nothing when there is
+// no message. Whoever does not take its replies is cut off: nothing may follow a part of
+// one.
+func (c *conn) write(out []byte) (err error) {
+	if len(out) == 2 {
+		return nil
+	}
+	defer func() {
+		if err != nil {
+			c.net.Close()
+		}
+	}()
 	binary.BigEndian.PutUint16(out, uint16(len(out)-2))
 	if err := c.net.SetWriteDeadline(time.Now().Add(c.s.o.WriteTimeout)); err != nil {
 		return err
 	}
-	_, err := c.net.Write(out)
+	_, err = c.net.Write(out)
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -90,6 +91,28 @@ func (c *recorded) SetWriteDeadline(time.Time) error { return nil }
 func (c *recorded) Write(b []byte) (n int, err error) {
 	c.writes = append(c.writes, bytes.Clone(b))
 	return len(b), nil
+}
+
+// stuck is a connection that takes one octet of a message, and times out.
+type stuck struct {
+	recorded
+	closed bool
+}
+
+func (c *stuck) Write(b []byte) (int, error) {
+	_, _ = c.recorded.Write(b[:1])
+	return 1, os.ErrDeadlineExceeded
+}
+
+func (c *stuck) Close() error { c.closed = true; return nil }
+
+// C6: nothing follows a part of a message.
+func TestConnectionIsClosedBehindPartOfAReply(t *testing.T) {
+	c := &stuck{recorded: recorded{addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.1:5"))}}
+	s := &Server{o: (&Options{Handler: localIs}).withDefaults()}
+	if err := newConn(s, c, new(counters)).write(framed(query("x. TXT"))); err == nil || !c.closed {
+		t.Errorf("err %v, closed %v", err, c.closed)
+	}
 }
 
 func TestLongestMessages(t *testing.T) {

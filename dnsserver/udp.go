@@ -72,9 +72,7 @@ func (u *udpLoop) answer(ctx context.Context, msg, out, control []byte, from net
 	if wait && !u.later(ctx, msg, control, from) {
 		reply = u.r.busy(out)
 	}
-	if len(reply) > 0 {
-		u.send(reply, control, from)
-	}
+	u.send(reply, control, from)
 }
 
 // later answers msg when its answer is there.
@@ -83,7 +81,11 @@ func (u *udpLoop) later(ctx context.Context, msg, control []byte, from netip.Add
 	return u.server.waiters.start(ctx, &u.r.q, msg, 0, func(reply []byte) { u.send(reply, control, from) })
 }
 
+// send sends a reply, when there is one.
 func (u *udpLoop) send(reply, control []byte, from netip.AddrPort) {
+	if len(reply) == 0 {
+		return
+	}
 	if _, _, err := u.conn.WriteMsgUDPAddrPort(reply, control, from); err != nil {
 		u.r.n.errors.Add(1)
 		u.server.log.warn(sending, "cannot send a reply", "address", u.addr, "to", from, "err", err)

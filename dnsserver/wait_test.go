@@ -2,11 +2,13 @@ package dnsserver
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -173,5 +175,63 @@ func TestWaitingTwiceIsServerFailure(t *testing.T) {
 	w.send(query("x. A"))
 	if got := text(t, w.receive()); got != "SERVFAIL" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// Stopping ends what waits for longer than the last replies may take, and what waits for
+// a place.
+func TestStopEndsHandlersThatWait(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		h := handlerFunc(func(ctx context.Context, q *Query) (*dns.Msg, error) {
+			if !q.MayWait {
+				return nil, ErrWait
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		s, err := Listen(Options{Addrs: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}, Handler: h})
+		check(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(ctx) }()
+		w := dial(t, network, s.Addrs()[0])
+		const asked = maxWaitingHere + 1
+		for range asked {
+			w.send(query("x. A"))
+		}
+		waitFor(t, "the queries to be read", func() bool { return s.Stats().UDP+s.Stats().TCP == asked })
+		cancel()
+		select {
+		case err := <-done:
+			check(t, err)
+		case <-time.After(lastReplies + patience):
+			t.Fatalf("%s: still serving", network)
+		}
+	}
+}
+
+// What waited and is beyond the rate is no datagram at all, not even an empty one.
+func TestRepliesThatWaitedAreLimited(t *testing.T) {
+	s, err := Listen(Options{Addrs: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}, Handler: localIs, Sockets: 1, ResponseRate: 1})
+	check(t, err)
+	defer s.Close()
+	w, u := dial(t, "udp", s.Addrs()[0]), s.loops[0]
+	to := w.LocalAddr().(*net.UDPAddr).AddrPort()
+	u.r.q = Query{From: netip.MustParseAddrPort("203.0.113.1:5")} // a network with a rate
+	for range 5 {
+		if !u.later(t.Context(), query("x. TXT"), nil, to) {
+			t.Fatal("no place")
+		}
+	}
+	s.waiters.wg.Wait()
+	u.send([]byte("the end"), nil, to)
+	replies := 0
+	for reply := w.receive(); string(reply) != "the end"; reply = w.receive() {
+		if replies++; len(reply) == 0 {
+			t.Error("an empty datagram")
+		}
+	}
+	if replies == 0 || s.Stats().Limited == 0 {
+		t.Errorf("%d replies, stats %+v", replies, s.Stats())
 	}
 }
