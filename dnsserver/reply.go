@@ -117,7 +117,7 @@ func (r *reply) owner(n []byte) {
 		return
 	}
 	at := len(r.buf) - r.start
-	r.name(n)
+	r.name(n, sameName)
 	if at > maxPointer || r.buf[r.start+at] >= 192 {
 		return // too far away, or itself a pointer: to the question
 	}
@@ -130,11 +130,11 @@ func (r *reply) rdata(rec *record) {
 	d := rec.rdata
 	switch rec.typ {
 	case dns.TypeNS, dns.TypeCNAME, dns.TypePTR:
-		r.name(d)
+		r.name(d, bytes.Equal)
 	case dns.TypeSOA:
-		r.name(d)
+		r.name(d, bytes.Equal)
 		d = d[nameLen(d):]
-		r.name(d)
+		r.name(d, bytes.Equal)
 		r.buf = append(r.buf, d[nameLen(d):]...)
 	default:
 		r.buf = append(r.buf, d...)
@@ -148,12 +148,14 @@ const (
 )
 
 // name appends the name that d begins with, pointing into the question for as much
-// of its end as is there: all that a zone's answers have in common.
-func (r *reply) name(d []byte) {
+// of its end as is there: all that a zone's answers have in common. Same is sameName
+// where the name takes the case that was asked, and bytes.Equal where it keeps its own
+// (RFC 4343 §4.1).
+func (r *reply) name(d []byte, same func(a, b []byte) bool) {
 	d = d[:nameLen(d)]
 	for i := 0; d[i] != 0; i += 1 + int(d[i]) {
 		at := len(r.q.Name) - len(d) + i
-		if at >= 0 && sameName(r.q.Name[at:], d[i:]) {
+		if at >= 0 && same(r.q.Name[at:], d[i:]) {
 			r.buf = append(r.buf, d[:i]...)
 			r.buf = binary.BigEndian.AppendUint16(r.buf, uint16(pointer|headerLen+at))
 			return

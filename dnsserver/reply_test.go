@@ -272,6 +272,20 @@ func TestNamesThatOnlyLookLikeTheQuestion(t *testing.T) {
 	}
 }
 
+// B15: names in data keep the case that they have; owners take the one that was asked.
+func TestNamesInDataKeepTheirCase(t *testing.T) {
+	const data = " 1 IN CNAME b.Svc.TEST.; svc.Test. 1 IN NS ns.SVC.test.; x.svc.Test. 1 IN PTR Web.sVc.tEst."
+	m := &dns.Msg{Answer: []dns.RR{rr("a.svc.test. 1 IN CNAME b.Svc.TEST."), rr("x.svc.test. 1 IN PTR Web.sVc.tEst."), rr("svc.test. 1 IN NS ns.SVC.test.")}}
+	if got, want := text(t, ask(t, answering(m), UDP, query("A.svc.Test. PTR"))), "NOERROR: A.svc.Test."+data; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	m = &dns.Msg{Ns: []dns.RR{rr("svc.test. 1 IN SOA ns.svc.test. Admin.SVC.test. 1 2 3 4 5")}}
+	soa := unpack(t, ask(t, answering(m), UDP, query("SVC.TEST. A"))).Ns[0].(*dns.SOA)
+	if soa.Hdr.Name != "SVC.TEST." || soa.Ns != "ns.svc.test." || soa.Mbox != "Admin.SVC.test." {
+		t.Errorf("got %s", soa)
+	}
+}
+
 // The owner of a set that was left out is not there to be pointed to.
 func TestSetsAfterOneThatWasLeftOut(t *testing.T) {
 	m := &dns.Msg{}

@@ -142,6 +142,8 @@ var authorityRows = []row{
 			wEb.SVC.tesT. A => NOERROR aa: wEb.SVC.tesT. 5 IN A 10.0.0.7
 			_HTTP._tcp.WEB.svc.test. SRV => NOERROR aa: _HTTP._tcp.WEB.svc.test. 5 IN SRV 0 0 8080 web-1.web.svc.test. + web-1.WEB.svc.test. 5 IN A 10.0.0.7; web-1.WEB.svc.test. 5 IN AAAA 2001:db8::7
 			7.0.0.10.IN-addr.ARPA. PTR => NOERROR aa: 7.0.0.10.IN-addr.ARPA. 5 IN PTR web-1.web.svc.test.
+			WWW.SVC.test. CNAME => NOERROR aa: WWW.SVC.test. 5 IN CNAME web.svc.test.
+			_https._tcp.SVC.test. PTR => NOERROR aa: _https._tcp.SVC.test. 5 IN PTR secure-1\@secure._https._tcp.svc.test. + secure-1.secure.SVC.test. 5 IN A 10.0.0.13; secure-1\@secure._https._tcp.SVC.test. 5 IN SRV 0 0 8443 secure-1.secure.svc.test.; secure-1\@secure._https._tcp.SVC.test. 5 IN TXT ""
 			NOPE.svc.TEST. A => NXDOMAIN aa / soa svc.TEST. 5`,
 	}, {
 		id: "B16", rule: "any octet in a label", rfc: "2181 §11; 6763 §4.1.3",
