@@ -16,14 +16,14 @@ import (
 // Options configure a Gate.
 type Options struct {
 	Sink sources.Sink // that takes the changes, and the verdicts
-	// Concurrency bounds the probes under way. Zero means 512.
+	// Concurrency bounds the probes under way. Zero means 1,024.
 	Concurrency int
 	// Logger is told what begins to fail, and what passes again. Nil means
 	// slog.Default.
 	Logger *slog.Logger
 }
 
-const defaultConcurrency = 512
+const defaultConcurrency = 1024
 
 // Gate is a sources.Sink that passes changes on, and probes the instances in them
 // that have checks. Make it with New. It is safe for concurrent use.

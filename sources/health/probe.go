@@ -50,6 +50,11 @@ func (w *worker) probe(ctx context.Context, c *zone.Check, spots []zone.Spot, be
 	if err == nil {
 		return spot, nil
 	}
+	for _, m := range missed {
+		if m.ours() {
+			return spot, &blindError{m}
+		}
+	}
 	if len(missed) > 1 && len(missed) == len(spots) {
 		err = allUnreachable(missed)
 	}
@@ -106,6 +111,23 @@ func (u *unreachable) Error() string {
 	}
 	return text
 }
+
+// ours reports whether it was this machine that could not ask: it has no file
+// descriptor, memory or port left. Over IPv6 the latter also means that it has no
+// address of that family.
+func (u *unreachable) ours() bool {
+	for _, e := range [...]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(u.err, e) {
+			return true
+		}
+	}
+	return errors.Is(u.err, syscall.EADDRNOTAVAIL) && u.spot.Addr.Addr().Is4()
+}
+
+// blindError says that a probe could not be made: it tells nothing of the instance.
+type blindError struct{ err error }
+
+func (b *blindError) Error() string { return b.err.Error() }
 
 // away reports whether the network, and not the instance, has refused.
 func away(err error) bool {

@@ -32,6 +32,7 @@ type run struct {
 	pulse    pulse
 	untold   map[*target]struct{} // what was found differs from what the zone was told
 	retellAt time.Time
+	warned   time.Time // when it was last logged that probes cannot be made
 }
 
 // result is what has come of a probe.
@@ -99,6 +100,7 @@ func (r *run) note(now time.Time, res *result) {
 	}
 	p.due = later(res.began.Add(jittered(p.Interval)), now)
 	switch {
+	case r.blind(now, res.err):
 	case res.err != nil && p.excused < maxExcused && r.pulse.excuses(res.began):
 		p.excused++
 		p.due = now.Add(soon(p.Interval))
@@ -117,6 +119,17 @@ func (r *run) note(now time.Time, res *result) {
 		r.untold[p.target] = struct{}{}
 	}
 	r.agenda.add(p)
+}
+
+// blind reports whether a probe could not be made. That never counts against an
+// instance, however long it lasts; so it is logged, once a minute.
+func (r *run) blind(now time.Time, err error) bool {
+	b, ok := err.(*blindError)
+	if ok && now.Sub(r.warned) >= time.Minute {
+		r.warned = now
+		r.log.Error("checks cannot be made: instances stay as they are", "error", b)
+	}
+	return ok
 }
 
 // tell sends what was found to the zone.
