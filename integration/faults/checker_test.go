@@ -35,6 +35,7 @@ type checker struct {
 
 	mu     sync.Mutex // guards the fields below
 	server string
+	away   bool // the server is: no answer is no fault
 	want   map[string]map[int]claim
 	wrong  int
 	asked  int
@@ -86,16 +87,34 @@ func (c *checker) are(is truth, service string, ports ...int) {
 	}
 }
 
+// goes says that the server goes away, or with an address where it is until the test
+// ends.
+func (c *checker) goes(server string) {
+	if server != "" {
+		c.t.Cleanup(func() { c.goes("") }) // which is before it is stopped
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.away = server == ""
+	c.server = server
+}
+
 // hold asks once, and judges the answer by what was true before the question and still
 // is.
 func (c *checker) hold(service string) {
 	c.mu.Lock()
-	server := c.server
+	server, away := c.server, c.away
 	c.mu.Unlock()
+	if away {
+		return
+	}
 	begun := time.Now()
 	got, err := ask(server, service)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.away || c.server != server {
+		return
+	}
 	c.asked++
 	if err != nil {
 		c.fault("%s: %v", service, err)

@@ -102,7 +102,7 @@ func (r *table) print() {
 
 func ms(d time.Duration) string {
 	if d < time.Millisecond {
-		return "under 1ms"
+		return "less than 1ms"
 	}
 	return d.Round(time.Millisecond).String()
 }
