@@ -20,10 +20,13 @@ import (
 // the function that gives the error of run.
 func startHTTP(t *testing.T, ctx context.Context, h http.HandlerFunc) (url string, stopped func() error) {
 	t.Helper()
-	return startLimited(t, ctx, h, maxConns)
+	s, stopped := startLimited(t, ctx, h, maxConns)
+	return urlOf(s), stopped
 }
 
-func startLimited(t *testing.T, ctx context.Context, h http.HandlerFunc, limit int) (url string, stopped func() error) {
+func urlOf(s *httpServer) string { return "http://" + s.listener.Addr().String() }
+
+func startLimited(t *testing.T, ctx context.Context, h http.HandlerFunc, limit int) (s *httpServer, stopped func() error) {
 	t.Helper()
 	s, err := listenHTTP(netip.MustParseAddrPort("127.0.0.1:0"), nil, limit, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -34,7 +37,7 @@ func startLimited(t *testing.T, ctx context.Context, h http.HandlerFunc, limit i
 	go func() { end <- s.run(ctx) }()
 	stopped = sync.OnceValue(func() error { return <-end })
 	t.Cleanup(func() { http.DefaultClient.CloseIdleConnections(); stopped() })
-	return "http://" + s.listener.Addr().String(), stopped
+	return s, stopped
 }
 
 func TestHTTPFinishesRequestsUnderWay(t *testing.T) {
@@ -109,7 +112,8 @@ func idle(t *testing.T, url string) (c net.Conn, kept bool) {
 }
 
 func TestHTTPSparesConnectionsWhenTheyBecomeFew(t *testing.T) {
-	url, _ := startLimited(t, t.Context(), func(http.ResponseWriter, *http.Request) {}, 8)
+	s, _ := startLimited(t, t.Context(), func(http.ResponseWriter, *http.Request) {}, 8)
+	url := urlOf(s)
 	for i := range 20 {
 		if _, kept := idle(t, url); kept != (i < 6) {
 			t.Errorf("connection %d: kept %t", i+1, kept)
@@ -118,7 +122,8 @@ func TestHTTPSparesConnectionsWhenTheyBecomeFew(t *testing.T) {
 }
 
 func TestHTTPLongestIdleConnectionMakesRoom(t *testing.T) {
-	url, _ := startLimited(t, t.Context(), func(http.ResponseWriter, *http.Request) {}, 8)
+	s, _ := startLimited(t, t.Context(), func(http.ResponseWriter, *http.Request) {}, 8)
+	url := urlOf(s)
 	var kept []net.Conn
 	for range 6 {
 		c, _ := idle(t, url)
@@ -130,6 +135,9 @@ func TestHTTPLongestIdleConnectionMakesRoom(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
+	}
+	for len(s.listener.free) < 8 { // until they are accepted
+		time.Sleep(time.Millisecond)
 	}
 	idle(t, url)
 	if _, err := kept[0].Read(make([]byte, 1)); err != io.EOF {
