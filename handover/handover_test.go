@@ -199,6 +199,19 @@ func TestNobodyToTakeOverFrom(t *testing.T) {
 	}
 }
 
+func TestListenRemovesNothingButSockets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "precious")
+	if err := os.WriteFile(path, []byte("data"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := handover.Listen(path); err == nil || !strings.Contains(err.Error(), path+": there is a file that is no socket") {
+		t.Errorf("got error %v", err)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "data" {
+		t.Errorf("the file has %q, %v", data, err)
+	}
+}
+
 func TestAcceptEndsWithItsContext(t *testing.T) {
 	offer, err := handover.Listen(filepath.Join(t.TempDir(), "control"))
 	if err != nil {

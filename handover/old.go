@@ -21,15 +21,11 @@ const maxFiles = 253
 type Offer struct{ l *net.UnixListener }
 
 // Listen offers to hand over on a Unix socket that only this user may use. One that
-// was left behind by a process that is gone is replaced. Its error is an address
-// that another process has.
+// was left behind by a process that is gone is replaced. Its error is a path that
+// another process has, or at which there is something else.
 func Listen(path string) (*Offer, error) {
-	if c, err := net.Dial("unix", path); err == nil {
-		c.Close()
-		return nil, fmt.Errorf("listen for a successor on %s: another server does: give this one a socket of its own, or --replace that one", path)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("listen for a successor: %w", err)
+	if err := clearPath(path); err != nil {
+		return nil, fmt.Errorf("listen for a successor on %s: %w", path, err)
 	}
 	old := syscall.Umask(0o177) // there is no other way to make a socket that was never open to others
 	l, err := net.Listen("unix", path)
@@ -38,6 +34,28 @@ func Listen(path string) (*Offer, error) {
 		return nil, fmt.Errorf("listen for a successor: %w", err)
 	}
 	return &Offer{l.(*net.UnixListener)}, nil
+}
+
+// clearPath removes a socket that nobody listens on, and nothing else.
+func clearPath(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSocket == 0:
+		return errors.New("there is a file that is no socket: give the path of one that does not exist")
+	}
+	c, err := net.Dial("unix", path)
+	if err == nil {
+		c.Close()
+		return errors.New("another server does: give this one a socket of its own, or --replace that one")
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	return os.Remove(path)
 }
 
 // Close ends the offer and removes its file. A successor that is prepared makes one of

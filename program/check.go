@@ -38,6 +38,9 @@ func ParseCheck(text string) (Check, error) {
 	return Check{kind: kind, port: uint16(port), path: "/" + path}, nil
 }
 
+// String gives the kind of the check.
+func (c Check) String() string { return c.kind }
+
 // Complete takes what was not given from the ports of a registration. Its error is
 // a check that has no port.
 func (c Check) Complete(ports []client.Port) (Check, error) {
@@ -58,7 +61,7 @@ func (c Check) Complete(ports []client.Port) (Check, error) {
 		c.port = first
 	}
 	if c.port == 0 && c.kind != "none" {
-		return c, fmt.Errorf("%q must name a port, for there is none over TCP to take it from", c.kind)
+		return c, errors.New("must name a port, for there is no --port over TCP to take it from")
 	}
 	return c, nil
 }

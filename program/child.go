@@ -35,16 +35,16 @@ type child struct {
 	ended chan int // its exit code, once
 }
 
-// startChild starts a program with the files of this process. It is killed when
+// startChild starts a program with the files of this process: in a group of its own,
+// but at a terminal in the one that may read from it. It is killed when
 // this process dies. As the first process of a container this one also waits for
 // those whose parents have died, which os/exec cannot do.
-func startChild(args, env []string) (*child, error) {
+func startChild(args []string, group bool, env []string) (*child, error) {
 	path, err := exec.LookPath(args[0])
 	if err != nil {
 		return nil, notStarted(args[0], err)
 	}
-	// In a terminal the program stays in the group that may read from it.
-	c := &child{group: !terminal(os.Stdin), ended: make(chan int, 1)}
+	c := &child{group: group, ended: make(chan int, 1)}
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // what dies with its parent dies with this thread

@@ -17,6 +17,11 @@ import (
 // itself: its children, its pipes, and its own goroutines.
 var passed = []os.Signal{
 	syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2,
+}
+
+// passedAlone are those that a terminal would send to the program as well, if there
+// were one.
+var passedAlone = []os.Signal{
 	syscall.SIGWINCH, syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU,
 }
 
@@ -38,7 +43,7 @@ type Options struct {
 // check passes, and waits for its end. The registration is removed when Run returns.
 //
 // SIGTERM and SIGINT make the program draining before it gets them; a second one
-// stops the waiting. Run takes the signals of the whole process while it lasts, and
+// stops the waiting. At a terminal Ctrl-C reaches the program by itself, at once. Run takes the signals of the whole process while it lasts, and
 // waits for all of its children: nothing else may start any.
 //
 // The exit code is that of the program, or 128 and the number of the signal that
@@ -50,15 +55,19 @@ func Run(o Options, args []string) (exitCode int, err error) {
 		return 0, err
 	}
 	signals := make(chan os.Signal, 16)
+	alone := !terminal(os.Stdin)
 	signal.Notify(signals, passed...)
+	if alone {
+		signal.Notify(signals, passedAlone...)
+	}
 	defer signal.Stop(signals)
-	c, err := startChild(args, append(os.Environ(),
+	c, err := startChild(args, alone, append(os.Environ(),
 		"ROLLCALL_SERVICE="+o.Registration.Service, "ROLLCALL_INSTANCE_ID="+inst.ID()))
 	if err != nil {
 		return 0, err
 	}
-	r := &runner{Options: o, child: c, inst: inst, signals: signals}
 	ctx, cancel := context.WithCancel(context.Background())
+	r := &runner{Options: o, child: c, inst: inst, signals: signals, giveUp: cancel}
 	var kept sync.WaitGroup
 	refused := make(chan error, 1)
 	kept.Go(func() { r.keep(ctx, refused) })
@@ -74,6 +83,7 @@ type runner struct {
 	child   *child
 	inst    *client.Instance
 	signals chan os.Signal
+	giveUp  func() // ends the registration, or what would become one
 
 	mu       sync.Mutex // guards the field below
 	draining bool       // whatever its check says
@@ -96,6 +106,8 @@ func (r *runner) follow(refused <-chan error) (code int, refusal error) {
 			return code, refusal
 		case s := <-r.signals:
 			switch {
+			case !r.child.group && (s == os.Interrupt || s == syscall.SIGQUIT):
+				r.drain() // the terminal has told the program too
 			case s != syscall.SIGTERM && s != os.Interrupt:
 				r.child.signal(s)
 			case stopBy == nil && r.drain():
@@ -117,11 +129,12 @@ func (r *runner) follow(refused <-chan error) (code int, refusal error) {
 	}
 }
 
-// drain makes the instance draining, if it is registered.
+// drain makes the instance draining if it is registered; else it will not be.
 func (r *runner) drain() bool {
 	select {
 	case <-r.inst.Registered():
 	default:
+		r.giveUp()
 		return false
 	}
 	r.mu.Lock()

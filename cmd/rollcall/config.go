@@ -54,7 +54,7 @@ type setting[C any] struct {
 }
 
 // serveSettings are those of a server, and of the commands that ask one.
-var serveSettings = group[Config]{prefix: "ROLLCALL_", list: settings}
+var serveSettings = group[Config]{command: "serve", prefix: "ROLLCALL_", list: settings, complete: (*Config).complete}
 
 var settings = []setting[Config]{
 	{

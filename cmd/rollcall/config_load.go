@@ -42,8 +42,12 @@ const configUsage = "read settings from the YAML `FILE`, whose keys are named li
 
 // group is the settings of a command that end up in a C.
 type group[C any] struct {
-	prefix string // of the names of their variables
-	list   []setting[C]
+	command string // whose --help lists them
+	prefix  string // of the names of their variables
+	list    []setting[C]
+	// complete checks what depends on several settings; it is told of the faults of
+	// each. Nil checks nothing.
+	complete func(c *C, others faults) faults
 }
 
 func (g group[C]) env(setting string) string {
@@ -86,6 +90,9 @@ func (g group[C]) load(c *cli.Context, p *process, names ...string) (*C, error) 
 				bad = append(bad, fault{found.origin, v, err.Error()})
 			}
 		}
+	}
+	if g.complete != nil && len(names) == 0 {
+		bad = append(bad, g.complete(cfg, bad)...)
 	}
 	if len(bad) > 0 {
 		return nil, bad
@@ -207,7 +214,7 @@ func parseYAML(data []byte) (*yaml.Node, error) {
 func (g group[C]) valuesOf(key string, value *yaml.Node, file map[string]given) (values []string, rule string) {
 	at := slices.IndexFunc(g.list, func(s setting[C]) bool { return s.name == key })
 	if at < 0 {
-		return nil, "is not a setting: see rollcall serve --help for those that are"
+		return nil, "is not a setting: see rollcall " + g.command + " --help for those that are"
 	}
 	if _, twice := file[key]; twice {
 		return nil, "must not be given twice"

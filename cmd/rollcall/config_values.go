@@ -139,6 +139,14 @@ func setReplace(c *Config, value string) (err error) {
 	return nil
 }
 
+// complete checks what depends on several settings.
+func (c *Config) complete(faults) (bad faults) {
+	if c.Replace && c.control() == "" {
+		bad = append(bad, fault{"--replace", "true", "must come with --control or --data-dir, where the running server waits"})
+	}
+	return bad
+}
+
 // control is where a server waits for its successor; "" is nowhere.
 func (c *Config) control() string {
 	if c.Control == "" && c.DataDir != "" {

@@ -66,6 +66,10 @@ func (l *conns) changed(c net.Conn, s http.ConnState) {
 func (l *conns) evict() {
 	l.mu.Lock()
 	oldest := l.idle.Front()
+	if oldest != nil {
+		l.idle.Remove(oldest)
+		delete(l.at, oldest.Value.(net.Conn))
+	}
 	l.mu.Unlock()
 	if oldest != nil {
 		oldest.Value.(net.Conn).Close()

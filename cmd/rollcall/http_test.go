@@ -92,6 +92,13 @@ func TestHTTPTakesNoEndlessHeaders(t *testing.T) {
 	}
 }
 
+// idling counts the connections that wait for another request.
+func (l *conns) idling() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.idle.Len()
+}
+
 // idle makes a connection that has had one answer, and is kept.
 func idle(t *testing.T, url string) (c net.Conn, kept bool) {
 	t.Helper()
@@ -128,6 +135,9 @@ func TestHTTPLongestIdleConnectionMakesRoom(t *testing.T) {
 	for range 6 {
 		c, _ := idle(t, url)
 		kept = append(kept, c)
+		for s.listener.idling() < len(kept) {
+			time.Sleep(time.Millisecond)
+		}
 	}
 	for range 2 { // these say nothing, and take what room is left
 		c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))

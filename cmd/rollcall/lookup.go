@@ -103,6 +103,9 @@ func lookup(w io.Writer, server string, q dns.Question) error {
 	case len(reply.Answer) == 0:
 		return &exitError{exitFailure, fmt.Errorf("%s: has no %s record now, says %s", name, typ, server)}
 	}
+	if alias := danglingAlias(reply, q.Qtype); alias != "" {
+		return &exitError{exitFailure, fmt.Errorf("%s: is an alias of %s, of which %s has no %s record", name, alias, server, typ)}
+	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if q.Qtype == dns.TypeSRV {
 		printServices(tw, server, reply)
@@ -110,6 +113,18 @@ func lookup(w io.Writer, server string, q dns.Question) error {
 		printRecords(tw, reply)
 	}
 	return tw.Flush()
+}
+
+// danglingAlias is the name that an answer ends in which has aliases alone.
+func danglingAlias(m *dns.Msg, asked uint16) (target string) {
+	for _, rr := range m.Answer {
+		alias, ok := rr.(*dns.CNAME)
+		if !ok || asked == dns.TypeCNAME || asked == dns.TypeANY {
+			return ""
+		}
+		target = strings.TrimSuffix(alias.Target, ".")
+	}
+	return target
 }
 
 // ask sends one question over UDP, and over TCP when the answer was cut.

@@ -21,7 +21,7 @@ removes it when COMMAND ends. COMMAND needs to know nothing of this.
 
 SIGTERM and SIGINT make it draining first; --drain later, or when the signal comes
 again, COMMAND gets the signal, and --stop-timeout after that SIGKILL. Other
-signals are passed on at once. The exit code is that of COMMAND, or 128 and the
+signals are passed on at once. At a terminal Ctrl-C reaches COMMAND at once. The exit code is that of COMMAND, or 128 and the
 number of the signal that ended it; 127 when there is no such command, 126 when it
 cannot be started, and 2 when the registration is refused.`
 
@@ -34,9 +34,6 @@ func runCommand(p *process) *cli.Command {
 		Flags:       runSettings.flags(),
 		Action: func(c *cli.Context) error {
 			cfg, err := runSettings.load(c, p)
-			if err == nil {
-				err = cfg.complete()
-			}
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
@@ -67,7 +64,7 @@ func exitOf(code int, err error) error {
 // runConfig is what rollcall run is told.
 type runConfig program.Options
 
-var runSettings = group[runConfig]{prefix: "ROLLCALL_RUN_", list: []setting[runConfig]{
+var runSettings = group[runConfig]{command: "run", prefix: "ROLLCALL_RUN_", complete: (*runConfig).complete, list: []setting[runConfig]{
 	{
 		name: "server", def: "http://127.0.0.1:8054", many: true, set: setServer,
 		help: "register at the server `URL`; further ones take its place when it cannot be reached",
@@ -119,17 +116,21 @@ var runSettings = group[runConfig]{prefix: "ROLLCALL_RUN_", list: []setting[runC
 	},
 }}
 
-// complete checks what depends on several settings.
-func (c *runConfig) complete() error {
+// complete checks what depends on several settings; without other faults it takes
+// what was not given from the others.
+func (c *runConfig) complete(others faults) (bad faults) {
 	if c.Registration.Service == "" {
-		return errors.New(`--service "" must be given: it is the name under which others find the program`)
+		bad = append(bad, fault{"--service", "", "must be given: it is the name under which others find the program"})
+	}
+	if len(others) > 0 {
+		return bad
 	}
 	check, err := c.Check.Complete(c.Registration.Ports)
 	if err != nil {
-		return fmt.Errorf("--check %w", err)
+		bad = append(bad, fault{"--check", c.Check.String(), err.Error()})
 	}
 	c.Check = check
-	return nil
+	return bad
 }
 
 func setServer(c *runConfig, value string) error {

@@ -50,9 +50,6 @@ func inherit(ctx context.Context, cfg *Config, log *slog.Logger) (*heritage, err
 	if !cfg.Replace {
 		return h, nil
 	}
-	if cfg.control() == "" {
-		return nil, usagef("--replace needs --control or --data-dir, where the running server waits")
-	}
 	ctx, cancel := context.WithTimeout(ctx, successionTime)
 	defer cancel()
 	h.from, err = handover.Connect(ctx, cfg.control())

@@ -81,6 +81,12 @@ func (s *server) wire(ctx context.Context) (err error) {
 	if err := s.listen(now); err != nil {
 		return err
 	}
+	// What can fail is tried before the old server lets go.
+	if cfg.DataDir != "" {
+		if err := lease.CheckDir(cfg.DataDir); err != nil {
+			return fmt.Errorf("--data-dir %q: %w", cfg.DataDir, err)
+		}
+	}
 	if err := s.from.takeOver(ctx, s.checks); err != nil {
 		return err
 	}
