@@ -57,7 +57,7 @@ conformance-differential: ## compare answers with knotd, nsd and named as docs/d
 
 faults: ## kill, cut, fill and flood for longer than make test does, and print what it cost: the table of docs/faults.md
 	scripts/install-test-tools
-	$(GO) test -count=1 -v -timeout 30m ./integration/faults -kills 1000 -deaths 20 -away 20s
+	$(GO) test -count=1 -v -timeout 30m ./integration/faults -kills 1000 -deaths 20 -ways 4 -away 20s -beating 1m -damages 100 -crowd 10000
 
 cover: ## like test, and write cover.html
 	scripts/install-test-tools

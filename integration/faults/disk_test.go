@@ -68,6 +68,7 @@ func (c *tenants) refused() {
 
 // TestDiskFull fills the disk under the data directory, and makes room again.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	disk := t.TempDir()
 	mount(t, "tmpfs", disk, "-t", "tmpfs", "-o", "size=128k")
 	s := serve(t, "--docker", "off", "--data-dir", filepath.Join(disk, "data"))
@@ -118,6 +119,7 @@ func fill(t testing.TB, name string) {
 // TestDiskFailsAndIsReadOnly has the kernel find the file system broken, upon which it
 // lets nobody write any more. What was confirmed before is there when it is mended.
 func TestDiskFailsAndIsReadOnly(t *testing.T) {
+	t.Parallel()
 	image, disk := filepath.Join(t.TempDir(), "image"), t.TempDir()
 	if err := os.WriteFile(image, make([]byte, 8<<20), 0o600); err != nil {
 		t.Fatal(err)

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-var beating = flag.Duration("beating", 5*time.Second, "for how long heartbeats are delayed")
+var beating = flag.Duration("beating", 4*time.Second, "for how long heartbeats are delayed")
 
 // TestHeartbeatsDelayed has a network that delays heartbeats by up to half a lease,
 // sends them twice and lets them overtake each other. Who still sends them is never
 // missed; who has left is not brought back by one that comes late.
 func TestHeartbeatsDelayed(t *testing.T) {
+	t.Parallel()
 	const lease, n = 3 * time.Second, 20
 	s := serve(t, "--docker", "off")
 	r := newRegistry(t, s.HTTP, 64)

@@ -23,7 +23,8 @@ import (
 // proxy stands between a server and an engine, and does to the events of the engine
 // what a bad day does. All else passes.
 type proxy struct {
-	host string // as DOCKER_HOST has it
+	host    string // as DOCKER_HOST has it
+	passing sync.WaitGroup
 
 	mu      sync.Mutex // guards the fields below
 	cut     bool       // streams end, and none begins
@@ -67,6 +68,7 @@ func newProxy(t testing.TB, engine string) *proxy {
 		p.cutOff(true)
 		s.Close()
 		serving.Wait()
+		p.passing.Wait()
 		transport.CloseIdleConnections()
 	})
 	return p
@@ -87,8 +89,9 @@ func (p *proxy) meddle(r *http.Response) error {
 	st := &stream{ReadCloser: reader, w: w, from: r.Body}
 	p.streams[st] = struct{}{}
 	lines := make(chan delayed, 1<<16)
-	go p.read(bufio.NewScanner(r.Body), lines) // both end with the engine's stream
-	go p.pass(st, lines)
+	from := bufio.NewScanner(r.Body)
+	p.passing.Go(func() { p.read(from, lines) }) // both end with the engine's stream
+	p.passing.Go(func() { p.pass(st, lines) })
 	r.Body = st
 	return nil
 }
