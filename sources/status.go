@@ -125,6 +125,13 @@ func (r *runner) begin() {
 
 // sent notes a change that was applied.
 func (r *runner) sent(c *zone.Change, res *zone.Result) {
+	news, objects, rejected := r.noteSent(c, res)
+	if news != "" {
+		r.log.Info(news, "objects", objects, "rejected", rejected)
+	}
+}
+
+func (r *runner) noteSent(c *zone.Change, res *zone.Result) (news string, objects, rejected int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.success = time.Now()
@@ -135,8 +142,9 @@ func (r *runner) sent(c *zone.Change, res *zone.Result) {
 	r.note(c, res)
 	r.listed += len(c.Put) + len(c.Static) - len(res.Rejected)
 	if c.Kind == zone.SyncEnd {
-		r.endSync()
+		news = r.endSync()
 	}
+	return news, r.listed, len(r.rejected)
 }
 
 // note keeps what was rejected, and forgets what is not any more.
@@ -164,9 +172,8 @@ func (r *runner) note(c *zone.Change, res *zone.Result) {
 	}
 }
 
-// endSync forgets the rejections of objects that are gone, and logs the sync when
-// it is news.
-func (r *runner) endSync() {
+// endSync forgets the rejections of objects that are gone, and gives what is news.
+func (r *runner) endSync() (news string) {
 	r.syncing = false
 	for id, f := range r.rejected {
 		if f.sync != r.sync {
@@ -176,22 +183,27 @@ func (r *runner) endSync() {
 	r.more = r.more && len(r.rejected) >= maxRejected
 	switch {
 	case r.err != nil:
-		r.log.Info("source recovered", "objects", r.listed, "rejected", len(r.rejected))
+		news = "source recovered"
 	case !r.synced:
-		r.log.Info("source synced", "objects", r.listed, "rejected", len(r.rejected))
+		news = "source synced"
 	}
 	r.synced, r.err = true, nil
+	return news
 }
 
 // failed notes why a Run has ended. A source that goes on failing is not logged
 // again, unless for another reason, and then at most once a minute.
 func (r *runner) failed(err error, retry time.Duration) {
+	r.log.Log(context.Background(), r.noteFailed(err), "source failing; what it reported stays", "error", err, "retry", retry.Round(time.Millisecond))
+}
+
+func (r *runner) noteFailed(err error) (level slog.Level) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	news := r.err == nil
 	other := !news && r.err.Error() != err.Error() && time.Since(r.logged) >= relog
 	r.err = err
-	level := slog.LevelDebug
+	level = slog.LevelDebug
 	if news || other {
 		r.logged = time.Now()
 		level = slog.LevelWarn
@@ -199,5 +211,5 @@ func (r *runner) failed(err error, retry time.Duration) {
 			level = slog.LevelInfo // nobody counts on it
 		}
 	}
-	r.log.Log(context.Background(), level, "source failing; what it reported stays", "error", err, "retry", retry.Round(time.Millisecond))
+	return level
 }

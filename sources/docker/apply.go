@@ -151,7 +151,7 @@ func (r *run) know(id string, next *record) {
 // changed.
 func (r *run) lookAtSharers(id string) {
 	for sharer := range r.sharers[id] {
-		r.agenda.add(sharer, true)
+		r.agenda.add(sharer, urgent)
 	}
 }
 
@@ -180,7 +180,7 @@ func (r *run) setNetworks(nets []network, err error) error {
 	r.networks, r.host = networks, host
 	if renamed {
 		for _, id := range slices.Sorted(maps.Keys(r.known)) {
-			r.agenda.add(id, false)
+			r.agenda.add(id, r.lookAt(id))
 		}
 	}
 	return nil

@@ -98,18 +98,24 @@ func (s *Source) Rejections() []zone.Rejection {
 // note keeps what is wrong with a container, and logs it when it is new. A nil
 // error means that nothing is.
 func (s *Source) note(id string, err error) {
+	if s.keep(id, err) {
+		s.log.Log(context.Background(), levelOf(err), "container is not registered, or not as its labels say", "id", short(id), "reason", err)
+	}
+}
+
+// keep keeps what is wrong with a container, and reports whether that is news.
+func (s *Source) keep(id string, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old, had := s.problems[id]
 	if err == nil {
 		delete(s.problems, id)
-		return
+		return false
 	}
-	if had && old.Err.Error() == err.Error() {
-		return
+	if old, had := s.problems[id]; had && old.Err.Error() == err.Error() {
+		return false
 	}
 	s.problems[id] = zone.Rejection{ID: id, Err: err}
-	s.log.Log(context.Background(), levelOf(err), "container is not registered, or not as its labels say", "id", short(id), "reason", err)
+	return true
 }
 
 func interfaceAddrs() ([]netip.Addr, error) {

@@ -75,7 +75,7 @@ func (r *run) endDrains(now time.Time) {
 	for id := range r.drain {
 		if !r.drainEnd(id).After(now) {
 			delete(r.drain, id)
-			r.agenda.add(id, true)
+			r.agenda.add(id, urgent)
 		}
 	}
 }

@@ -50,9 +50,14 @@ func (b *builder) split(base zone.Instance) ([]zone.Instance, error) {
 		b.checksOf(&base, common, check, checks)
 		instances = append(instances, base)
 	}
-	if len(instances[0].Endpoints) == 0 {
+	reachable := slices.DeleteFunc(slices.Clone(instances), func(in zone.Instance) bool { return len(in.Endpoints) == 0 })
+	if len(reachable) == 0 {
 		return nil, b.unreachable()
 	}
+	if n := len(instances) - len(reachable); n > 0 {
+		b.fault(fmt.Errorf("%d of its %d instances are left out: %w", n, len(instances), b.unreachable()))
+	}
+	instances = reachable
 	for i := range instances {
 		if err := instances[i].Validate(); err != nil {
 			return nil, err

@@ -21,11 +21,11 @@ func (r *run) heed(ctx context.Context) error {
 			r.startDrain(id, h.signals, h.sent)
 		}
 		if h.look {
-			r.agenda.add(id, true)
+			r.agenda.add(id, urgent)
 		}
 	}
 	if networks {
-		r.agenda.add(keyNetworks, true)
+		r.agenda.add(keyNetworks, urgent)
 	}
 	r.hurry = true
 	return r.flush(ctx)

@@ -439,3 +439,42 @@ func FuzzInstanceOf(f *testing.F) {
 		}
 	})
 }
+
+// What no endpoint is left of is left out alone.
+func TestInstancesOfOneContainerStandForThemselves(t *testing.T) {
+	tests := []struct{ name, text, want, problem string }{
+		{"the common one has a published port",
+			`{"Config":{"Labels":{"rollcall.network":"other","rollcall.port.79.tags":"x"},"ExposedPorts":{"79/tcp":{}}},
+			  "NetworkSettings":{` + bridge + `,"Ports":{"80/tcp":[{"HostIp":"192.0.2.7","HostPort":"8080"}]}}}`,
+			"c1", "1 of its 2 instances are left out"},
+		{"the tagged one has a published port",
+			`{"Config":{"Labels":{"rollcall.network":"other","rollcall.port.81.tags":"x"},"ExposedPorts":{"79/tcp":{}}},
+			  "NetworkSettings":{` + bridge + `,"Ports":{"81/tcp":[{"HostIp":"192.0.2.7","HostPort":"8080"}]}}}`,
+			"c1:81/tcp", "1 of its 2 instances are left out"},
+	}
+	for _, tt := range tests {
+		out := instanceOf(decoded(t, tt.text), &testScene)
+		if len(out.instances) != 1 || out.instances[0].ID != tt.want || len(out.instances[0].Endpoints) != 1 ||
+			out.problem == nil || !strings.Contains(out.problem.Error(), tt.problem) {
+			t.Errorf("%s: %+v, %v", tt.name, out.instances, out.problem)
+		}
+	}
+}
+
+// A reason that comes in another order would be news each time.
+func TestReasonsComeInOneOrder(t *testing.T) {
+	labels := map[string]string{}
+	for i := range 20 {
+		labels[fmt.Sprint("rollcall.meta.k", i)] = strings.Repeat("x", 300)
+	}
+	text, err := json.Marshal(map[string]any{"Config": map[string]any{"Labels": labels}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := instanceOf(decoded(t, string(text)), &testScene).problem.Error()
+	for range 20 {
+		if got := instanceOf(decoded(t, string(text)), &testScene).problem.Error(); got != first {
+			t.Fatalf("first %s\nthen %s", first, got)
+		}
+	}
+}

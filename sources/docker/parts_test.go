@@ -130,12 +130,12 @@ func TestHintsAddUp(t *testing.T) {
 func TestAgendaAsksNothingTwiceAtATime(t *testing.T) {
 	a := newAgenda()
 	next := func() string {
-		id, urgent, ok := a.peek()
+		id, as, ok := a.peek()
 		if !ok {
 			return "nothing"
 		}
 		a.begin(id)
-		if urgent {
+		if as == urgent {
 			return id + "!"
 		}
 		return id
@@ -149,24 +149,55 @@ func TestAgendaAsksNothingTwiceAtATime(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"a", "b", "c", "a"} {
-		a.add(id, false)
+		a.add(id, routine)
 	}
-	a.add("b", true)
-	a.add("b", true)
-	a.add("b", false)
+	a.add("b", urgent)
+	a.add("b", urgent)
+	a.add("b", routine)
 	expect("b!", "a")
-	a.add("a", false)
-	a.add("b", true)
+	a.add("a", routine)
+	a.add("b", urgent)
 	expect("c", "nothing")
 	if !a.done("b") || !a.done("a") || a.done("c") {
 		t.Error("what was wanted meanwhile is not asked again")
 	}
-	expect("b!", "a!", "nothing")
+	expect("b!", "a", "nothing") // a full look that asks again is no event
 	a.done("a")
 	a.done("b")
 	expect("nothing")
-	if len(a.waiting)+len(a.busy)+len(a.urgent)+len(a.routine) > 0 {
+	if len(a.waiting)+len(a.busy) > 0 || a.more() || a.flight != [ranks]int{} {
 		t.Errorf("something is left: %+v", a)
+	}
+}
+
+func TestWhatIsStuckLeavesInspectorsToOthers(t *testing.T) {
+	a := newAgenda()
+	var asked [ranks]int
+	fill := func(as rank) {
+		for i := range 2 * inspectors {
+			a.add(fmt.Sprintf("%d-%d", as, i), as)
+		}
+		for {
+			id, as, ok := a.peek()
+			if !ok {
+				return
+			}
+			a.begin(id)
+			asked[as]++
+		}
+	}
+	for _, as := range []rank{doubtful, routine, urgent} {
+		fill(as)
+	}
+	if want := [ranks]int{doubtful: inspectors / 4, routine: inspectors / 2, urgent: inspectors / 4}; asked != want {
+		t.Errorf("asked at the same time, by rank: %v, want %v", asked, want)
+	}
+	a.add("1-0", doubtful) // is being asked
+	if !a.asking("1-0") || !a.done("1-0") {
+		t.Error("what came while it was asked is forgotten")
+	}
+	if key, as, _ := a.peek(); as != urgent { // a place that becomes free is for those
+		t.Errorf("next is %s of rank %d", key, as)
 	}
 }
 

@@ -138,7 +138,7 @@ func (r *run) follow(ctx context.Context, broken <-chan error) error {
 		case <-r.hints.wake:
 			err = r.heed(ctx)
 		case <-r.next.C:
-			r.agenda.add(keyList, true)
+			r.agenda.add(keyList, urgent)
 		case now := <-tick.C:
 			r.endDrains(now)
 			r.readAgain()
@@ -161,7 +161,7 @@ const (
 
 // nextTask gives what an idle inspector is to do; without any the channel is nil.
 func (r *run) nextTask() (chan<- task, task, string) {
-	key, urgent, ok := r.agenda.peek()
+	key, as, ok := r.agenda.peek()
 	if !ok {
 		return nil, nil, ""
 	}
@@ -176,7 +176,7 @@ func (r *run) nextTask() (chan<- task, task, string) {
 		}
 		c, err := inspect(ctx, r.engine, key)
 		return func() error {
-			r.hurry = r.hurry || urgent
+			r.hurry = r.hurry || as == urgent
 			return r.inspected(key, c, err)
 		}
 	}, key

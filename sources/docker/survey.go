@@ -46,7 +46,7 @@ func (r *run) listed(ids []string, err error) error {
 	add := func(id string) {
 		if _, ok := r.sync.left[id]; !ok {
 			r.sync.left[id] = struct{}{}
-			r.agenda.add(id, false)
+			r.agenda.add(id, r.lookAt(id))
 		}
 	}
 	for _, id := range ids {
@@ -62,7 +62,7 @@ func (r *run) listed(ids []string, err error) error {
 	r.out.Networks = r.networks
 	r.out.Attach = append(r.out.Attach, r.host)
 	if r.synced {
-		r.agenda.add(keyNetworks, true)
+		r.agenda.add(keyNetworks, urgent)
 	}
 	return nil
 }
@@ -86,15 +86,20 @@ func (r *run) seen(id string, err error) error {
 	return nil
 }
 
-// readAgain inspects those once more that could not be inspected: a few at a time,
-// because one that is stuck keeps an inspector busy until the timeout.
+// lookAt is the rank of a container that a full look asks for.
+func (r *run) lookAt(id string) rank {
+	if _, failed := r.unread[id]; failed {
+		return doubtful
+	}
+	return routine
+}
+
+// readAgain inspects those once more that could not be inspected.
 func (r *run) readAgain() {
-	n := 0
 	for id := range r.unread {
-		if n++; n > inspectors/4 {
-			return
+		if !r.agenda.asking(id) {
+			r.agenda.add(id, doubtful)
 		}
-		r.agenda.add(id, false)
 	}
 }
 
@@ -103,7 +108,7 @@ func (r *run) flush(ctx context.Context) error {
 	if r.sync != nil && len(r.sync.left) == 0 {
 		return r.finish(ctx)
 	}
-	if r.sync != nil && !r.hurry && len(r.agenda.routine) > 0 {
+	if r.sync != nil && !r.hurry && r.agenda.more() {
 		page, removed := len(r.out.Put)+len(r.out.Attach), len(r.out.Drop)+len(r.out.Detach)
 		// A removal must not wait: what is put again behind it would go too.
 		if page < pageSize && removed == 0 {

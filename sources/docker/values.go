@@ -2,7 +2,9 @@ package docker
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,11 +32,12 @@ func (b *builder) tags(v value) (tags []string) {
 // variables hold secrets, and TXT records are for everyone.
 func (b *builder) meta() map[string]string {
 	var meta map[string]string
-	for key, text := range b.set.own {
+	for _, key := range slices.Sorted(maps.Keys(b.set.own)) { // faults come in one order
 		k, ok := strings.CutPrefix(key, "meta.")
 		if !ok {
 			continue
 		}
+		text := b.set.own[key]
 		if broken := rule(zone.Instance{Meta: map[string]string{k: text}}); broken != "" {
 			b.fault(value{text, "label " + ownPrefix + key}.fault(broken))
 			continue
