@@ -42,7 +42,7 @@ func (q *Query) admit(msg []byte) error {
 		return errDrop
 	}
 	head := binary.BigEndian.Uint16(msg[2:])
-	// A reply that is answered, or a server that answers itself, makes a loop.
+	// A reply that is answered, or a socket that answers itself, makes a loop.
 	if head&bitQR != 0 || q.From.Port() == 0 || q.From == q.Local {
 		return errDrop
 	}

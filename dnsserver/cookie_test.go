@@ -200,8 +200,10 @@ func TestCookiesExemptFromTheErrorBudget(t *testing.T) {
 		respond(message(0, "0000"))
 	}
 	const bad = "x. A +class=HS"
-	if reply := respond(query(bad)); reply != nil {
-		t.Errorf("without a cookie: %s", text(t, reply))
+	for _, ask := range []string{bad, "version.bind. TXT +class=CH", "id.server. TXT +class=CH"} {
+		if reply := respond(query(ask)); reply != nil {
+			t.Errorf("%s without a cookie: %s", ask, text(t, reply))
+		}
 	}
 	reply := respond(cookieQuery(bad, []byte("12345678")))
 	if got := text(t, reply); !strings.HasPrefix(got, "BADCOOKIE") {

@@ -126,7 +126,21 @@ type wire struct {
 
 func dial(t testing.TB, network string, addr netip.AddrPort) *wire {
 	t.Helper()
-	c, err := net.Dial(network, addr.String())
+	return dialAs(t, network, netip.AddrPort{}, addr)
+}
+
+// dialAs is dial from an address, if that is valid.
+func dialAs(t testing.TB, network string, from, to netip.AddrPort) *wire {
+	t.Helper()
+	var d net.Dialer
+	switch {
+	case !from.IsValid():
+	case strings.HasPrefix(network, "tcp"):
+		d.LocalAddr = net.TCPAddrFromAddrPort(from)
+	default:
+		d.LocalAddr = net.UDPAddrFromAddrPort(from)
+	}
+	c, err := d.Dial(network, to.String())
 	if err != nil {
 		t.Fatal(err)
 	}

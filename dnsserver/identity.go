@@ -51,21 +51,26 @@ func appendOption(b []byte, code uint16, n int) []byte {
 	return binary.BigEndian.AppendUint16(b, uint16(n))
 }
 
-// answer answers in class CH, where servers are asked for what they are (RFC 4892):
-// with the same name as NSID, and never with a version.
-func (s *identity) answer(q *Query) (*dns.Msg, error) {
+// tells admits a question in class CH, where servers are asked for what they are (RFC
+// 4892).
+func (s *identity) tells(q *Query) error {
 	if s == nil || s.nsid == "" || q.Type != dns.TypeTXT {
-		return nil, errClass
+		return errClass
 	}
 	for _, n := range [...]string{"\x02id\x06server\x00", "\x08hostname\x04bind\x00"} {
-		if !sameName(q.Name, []byte(n)) {
-			continue
+		if sameName(q.Name, []byte(n)) {
+			return nil
 		}
-		owner, _, err := dns.UnpackDomainName(q.Name, 0)
-		txt := &dns.TXT{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeTXT, Class: dns.ClassCHAOS}, Txt: []string{escaped(s.nsid)}}
-		return &dns.Msg{MsgHdr: dns.MsgHdr{Authoritative: true}, Answer: []dns.RR{txt}}, err
 	}
-	return nil, errClass
+	return errClass
+}
+
+// answer answers what tells has admitted: with the same name as NSID, and never with a
+// version.
+func (s *identity) answer(q *Query) (*dns.Msg, error) {
+	owner, _, err := dns.UnpackDomainName(q.Name, 0)
+	txt := &dns.TXT{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeTXT, Class: dns.ClassCHAOS}, Txt: []string{escaped(s.nsid)}}
+	return &dns.Msg{MsgHdr: dns.MsgHdr{Authoritative: true}, Answer: []dns.RR{txt}}, err
 }
 
 // escaped is text as the DNS library reads it.

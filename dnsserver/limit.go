@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// What an asker may get over UDP in error replies to queries that admission turns
-// down: enough for any test of conformance, and too little to be of use against
+// What an asker may get over UDP in error replies to queries that are turned down,
+// because they are not admitted or because too many wait: enough for any test of conformance, and too little to be of use against
 // someone whose address is forged. They are hardly longer than their queries. A forged
 // flood can at worst silence errors, never answers.
 const (

@@ -14,7 +14,13 @@ import (
 // the Internet reaches is of little use against somebody whose address is forged. Real
 // askers lose nothing: every second reply beyond the limit tells them to come over TCP,
 // or brings a cookie. It is safe for concurrent use; nil limits nothing.
-type rates struct{ *budget }
+type rates struct {
+	alike *budget // of replies that are the same
+	all   *budget // of all replies to a network: names of which each has an answer are no way around
+}
+
+// allRates is how many different replies a network gets for each that may be the same.
+const allRates = 10
 
 // rateBuckets are shared by networks whose keys fall together: few, of so many.
 const rateBuckets = 1 << 16
@@ -23,7 +29,8 @@ func newRates(perSecond int, now func() int64) *rates {
 	if perSecond == 0 {
 		return nil
 	}
-	return &rates{newBudget(perSecond, perSecond, rateBuckets, now)}
+	all := allRates * perSecond
+	return &rates{newBudget(perSecond, perSecond, rateBuckets, now), newBudget(all, all, rateBuckets, now)}
 }
 
 // alike is what counts as the same reply to the same asker: answers by name and type,
@@ -36,10 +43,10 @@ type alike struct {
 }
 
 // exceeded takes one reply to q from the budget, and reports whether there was none
-// left. Sites look after their own addresses.
+// left.
 func (r *rates) exceeded(q *Query, reply []byte, self *identity) bool {
 	from := q.From.Addr()
-	if r == nil || q.Transport != UDP || from.IsPrivate() || from.IsLoopback() || from.IsLinkLocalUnicast() {
+	if r == nil || q.Transport != UDP || local(from) {
 		return false
 	}
 	k := alike{network: network(from), rcode: binary.BigEndian.Uint16(reply[2:]) & bitsRcode}
@@ -48,7 +55,16 @@ func (r *rates) exceeded(q *Query, reply []byte, self *identity) bool {
 		name, _ := zone.Canonical(room[:0], q.Name)
 		k.typ, k.name = q.Type, maphash.Bytes(budgetSeed, name)
 	}
-	return !r.spend(maphash.Comparable(budgetSeed, k)) && !self.trusts(q)
+	spent := r.alike.spend(maphash.Comparable(budgetSeed, k)) && r.all.spend(maphash.Comparable(budgetSeed, k.network))
+	return !spent && !self.trusts(q)
+}
+
+// shared is the address space within a provider's network (RFC 6598).
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// local reports whether an address is one of the site's own, which looks after them.
+func local(a netip.Addr) bool {
+	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || shared.Contains(a)
 }
 
 // network is what is limited as one: a host forges any address of its own.
@@ -67,6 +83,7 @@ func (r *responder) slip(out []byte) []byte {
 	if r.slips++; r.slips%2 == 0 {
 		return out
 	}
+	r.q.EDNS.nsid = false
 	if r.q.EDNS.cookie != nil {
 		return r.c.fail(&r.q, errCookie, out)
 	}

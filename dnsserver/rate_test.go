@@ -2,11 +2,14 @@ package dnsserver
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 const perSecond = 10
@@ -98,11 +101,87 @@ func TestRepliesBeyondTheRate(t *testing.T) {
 	}
 }
 
+// Names that all have answers are no way around the limit.
+func TestRateOfAllNamesTogether(t *testing.T) {
+	now := int64(0)
+	r := limited(t, &now)
+	r.handler = SpecialNames(nil, nil, r.handler)
+	const asked = 3 * allRates * perSecond
+	whole := 0
+	for i := range asked {
+		if reply := r.from("203.0.113.1", UDP, query(fmt.Sprintf("n%d.localhost. A", i))); reply != nil && !unpack(t, reply).Truncated {
+			whole++
+		}
+	}
+	if whole != allRates*perSecond {
+		t.Errorf("%d of %d answers came whole, want %d", whole, asked, allRates*perSecond)
+	}
+	if got := text(t, r.from("198.51.100.1", UDP, query("n.localhost. A"))); got != "NOERROR aa: n.localhost. 300 IN A 127.0.0.1" {
+		t.Errorf("another network got %s", got)
+	}
+}
+
+// What is sent instead of replies that are too many, and to queries that are turned down,
+// does not tell a long name: it would be of use against somebody else.
+func TestRepliesThatAreNoAnswersAreShort(t *testing.T) {
+	now := int64(0)
+	r := limited(t, &now)
+	r.c.self.nsid = strings.Repeat("x", MaxNSID)
+	nsid := message(0, "1001", webA, opt("\x00\x03\x00\x00"))
+	for range 3 * perSecond {
+		switch reply := r.from("203.0.113.1", UDP, nsid); {
+		case reply == nil:
+		case !unpack(t, reply).Truncated && len(reply) < MaxNSID:
+			t.Fatalf("an answer without NSID: %s", text(t, reply))
+		case unpack(t, reply).Truncated && len(reply) > len(nsid):
+			t.Fatalf("%d octets for %d: %s", len(reply), len(nsid), text(t, reply))
+		}
+	}
+	class := message(0, "1001", question("\x03web\x03svc\x04test\x00", 1, 4), opt("\x00\x03\x00\x00"))
+	if got := text(t, r.from("203.0.114.1", UDP, class)); got != "REFUSED [edns0 1232 ede=21]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// Replies to queries that find no place to wait are limited like any other.
+func TestBusyRepliesAreLimited(t *testing.T) {
+	now := int64(0)
+	r := limited(t, &now)
+	r.errors = newBudget(2*perSecond, 2*perSecond, 1, r.rates.all.now)
+	r.handler = handlerFunc(func(context.Context, *Query) (*dns.Msg, error) { return nil, ErrWait })
+	busy := func(from string) []byte {
+		r.q = Query{From: netip.AddrPortFrom(netip.MustParseAddr(from), 5)}
+		if _, wait := r.respond(context.Background(), query("x. A"), nil); !wait {
+			t.Fatal("it does not wait")
+		}
+		return r.busy(nil)
+	}
+	for range perSecond {
+		if got := text(t, busy("203.0.113.1")); got != "SERVFAIL" {
+			t.Fatalf("within the rate: %s", got)
+		}
+	}
+	if got := text(t, busy("203.0.113.1")); got != "NOERROR tc" {
+		t.Errorf("beyond the rate: %s", got)
+	}
+	for range perSecond - 1 {
+		busy("10.1.2.3")
+	}
+	if reply := busy("10.1.2.3"); len(reply) > 0 {
+		t.Errorf("beyond the budget of errors: %s", text(t, reply))
+	}
+	var st Stats
+	r.n.addTo(&st)
+	if st.Busy != 2*perSecond+1 || st.Limited != 1 || st.Dropped != 1 {
+		t.Errorf("stats %+v", st)
+	}
+}
+
 // What a site says to its own addresses is not limited, and by default nothing is.
 func TestPrivateAskersHaveNoRate(t *testing.T) {
 	now := int64(0)
 	r := limited(t, &now)
-	for _, from := range []string{"127.0.0.1", "10.1.2.3", "172.17.0.2", "192.168.1.1", "169.254.1.1", "::1", "fd00::1", "fe80::1%eth0"} {
+	for _, from := range []string{"127.0.0.1", "10.1.2.3", "172.17.0.2", "192.168.1.1", "169.254.1.1", "100.64.0.1", "100.127.255.254", "::1", "fd00::1", "fe80::1%eth0"} {
 		for range 3 * perSecond {
 			if got := text(t, r.from(from, UDP, query("no.svc.test. A"))); !strings.HasPrefix(got, "NXDOMAIN aa") {
 				t.Fatalf("%s got %s", from, got)

@@ -15,7 +15,7 @@ type responder struct {
 	handler Handler
 	log     *limitedLog
 	n       *counters
-	errors  *budget // of replies to what is not admitted; nil: unlimited
+	errors  *budget // of replies to what is turned down; nil: unlimited
 	rates   *rates
 	slips   uint
 	q       Query
@@ -34,6 +34,9 @@ func (r *responder) respond(ctx context.Context, msg, out []byte) (reply []byte,
 func (r *responder) reply(ctx context.Context, msg, out []byte) (reply []byte, wait bool) {
 	start := len(out)
 	err := r.q.admit(msg)
+	if err == nil && r.q.Class == dns.ClassCHAOS {
+		err = r.c.self.tells(&r.q)
+	}
 	if err == nil {
 		out, err = r.answer(ctx, out)
 		switch {
@@ -49,33 +52,44 @@ func (r *responder) reply(ctx context.Context, msg, out []byte) (reply []byte, w
 	if err != nil {
 		out = r.c.fail(&r.q, failureOf(err), out)
 	}
+	return r.limit(out, start), false
+}
+
+// limit gives out with the reply behind start, or what is sent instead where it is one
+// too many.
+func (r *responder) limit(out []byte, start int) []byte {
 	if r.rates.exceeded(&r.q, out[start:], r.c.self) {
 		r.n.limited.Add(1)
 		if out = r.slip(out[:start]); len(out) == start {
-			return out, false
+			return out
 		}
 	}
-	r.n.replied(out[start:])
-	return out, false
-}
-
-// busy appends the reply to a query that would have to wait, and cannot.
-func (r *responder) busy(out []byte) []byte {
-	start := len(out)
-	out = r.c.fail(&r.q, errBusy, out)
-	r.n.busy.Add(1)
 	r.n.replied(out[start:])
 	return out
 }
 
-// turnDown decides how a query that was not admitted is told so: not at all when
-// there are too many of them, except to those who show a cookie. A wrong one is
-// replaced (RFC 7873 §5.2.3): by a reply that is hardly longer than the query.
+// busy appends the reply to a query that would have to wait, and cannot; nothing when
+// there are too many of them.
+func (r *responder) busy(out []byte) []byte {
+	r.n.busy.Add(1)
+	err := r.turnDown(errBusy)
+	if err == errDrop {
+		r.n.dropped.Add(1)
+		return out
+	}
+	return r.limit(r.c.fail(&r.q, failureOf(err), out), len(out))
+}
+
+// turnDown decides how a query that does not come to be answered is told so: not at all
+// when there are too many of them, except to those who show a cookie. A wrong one is
+// replaced (RFC 7873 §5.2.3): by a reply that is hardly longer than the query, and so
+// has no NSID.
 func (r *responder) turnDown(err error) error {
 	if err == errDrop {
 		return err
 	}
 	q := &r.q
+	q.EDNS.nsid = false
 	known := r.c.self.trusts(q)
 	switch {
 	case err == errNoQuestion && !known && len(q.EDNS.cookie) > clientCookieLen:

@@ -36,11 +36,13 @@ type Options struct {
 	Sockets int
 
 	// ResponseRate is how many like replies a second a public network (a /24 of IPv4, a
-	// /56 of IPv6) gets over UDP, unless its askers show a valid cookie. Of what is
+	// /56 of IPv6) gets over UDP, and ten times as many in all, unless its askers show a
+	// valid cookie. Of what is
 	// beyond half is dropped, and half asks for TCP. Zero is no limit.
 	ResponseRate int
 	// MaxWaiting is how many queries may wait for an answer that others must give,
-	// over all transports. Zero means 1,000.
+	// over all transports; a quarter of them from one IPv4 address or IPv6 /64. Zero
+	// means 1,000.
 	MaxWaiting int
 
 	// The limits on TCP (RFC 9210 §4.2); zero takes the value in brackets.

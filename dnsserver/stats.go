@@ -8,11 +8,11 @@ import (
 // Stats is what a server has done since it began to listen.
 type Stats struct {
 	UDP, TCP  uint64     // messages read
-	Dropped   uint64     // of these not answered: no queries, or too many that were malformed
+	Dropped   uint64     // of these not answered: no queries, or too many that were turned down
 	Rcodes    [16]uint64 // replies by the rcode in their header, where BADVERS is 0
 	Truncated uint64     // replies with TC
 	Limited   uint64     // replies that were not sent, or cut short, because of Options.ResponseRate
-	Busy      uint64     // queries answered with SERVFAIL because too many were waiting
+	Busy      uint64     // queries turned down because too many were waiting
 	Panics    uint64     // in handlers; each was answered with SERVFAIL
 	Errors    uint64     // failed reads, writes and accepts
 

@@ -278,16 +278,7 @@ func TestConnectionsFromOneAddressAreLimited(t *testing.T) {
 
 func dialFrom(t testing.TB, from string, to netip.AddrPort) *wire {
 	t.Helper()
-	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0))}
-	c, err := d.Dial("tcp", to.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	return &wire{t, c, true}
+	return dialAs(t, "tcp", netip.AddrPortFrom(netip.MustParseAddr(from), 0), to)
 }
 
 // C4: when all places are taken, the one that has been idle for longest is given

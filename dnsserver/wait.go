@@ -3,6 +3,7 @@ package dnsserver
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"sync"
 )
@@ -14,18 +15,27 @@ import (
 var ErrWait = errors.New("the answer must be waited for")
 
 // waiters answer the queries that have to wait, each in a goroutine. There are so
-// many at most; what comes beyond is SERVFAIL at once, so that the asker turns to
-// another server.
+// many at most, and so many of one peer; what comes beyond is SERVFAIL at once, so that
+// the asker turns to another server.
 type waiters struct {
-	places chan struct{}
-	wg     sync.WaitGroup
-	idle   sync.Pool // of *responder
+	places, share int
+	wg            sync.WaitGroup
+	idle          sync.Pool // of *responder
+
+	mu     sync.Mutex // guards the following
+	taken  int
+	byPeer map[netip.Addr]int
 }
+
+// waitingShares says what part of all places one peer may take: one in so many.
+const waitingShares = 4
 
 func (s *Server) newWaiters() *waiters {
 	n := s.newCounters()
 	return &waiters{
-		places: make(chan struct{}, s.o.MaxWaiting),
+		places: s.o.MaxWaiting,
+		share:  max(1, s.o.MaxWaiting/waitingShares),
+		byPeer: map[netip.Addr]int{},
 		idle: sync.Pool{New: func() any {
 			r := s.newResponder(n, nil)
 			return &r
@@ -36,14 +46,13 @@ func (s *Server) newWaiters() *waiters {
 // start answers msg, which is a query from where q came, and gives the reply to send:
 // behind so many octets of room. It reports false when no place is free.
 func (w *waiters) start(ctx context.Context, q *Query, msg []byte, room int, send func(reply []byte)) bool {
-	select {
-	case w.places <- struct{}{}:
-	default:
+	from := peer(q.From.Addr())
+	if !w.take(from) {
 		return false
 	}
 	msg, again := slices.Clone(msg), Query{From: q.From, Local: q.Local, Transport: q.Transport, MayWait: true}
 	w.wg.Go(func() {
-		defer func() { <-w.places }()
+		defer w.leave(from)
 		r := w.idle.Get().(*responder)
 		r.q = again
 		reply, _ := r.reply(ctx, msg, make([]byte, room, maxUDPSize))
@@ -52,4 +61,25 @@ func (w *waiters) start(ctx context.Context, q *Query, msg []byte, room int, sen
 		send(reply)
 	})
 	return true
+}
+
+// take gives a place to a peer.
+func (w *waiters) take(from netip.Addr) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.taken >= w.places || w.byPeer[from] >= w.share {
+		return false
+	}
+	w.taken++
+	w.byPeer[from]++
+	return true
+}
+
+func (w *waiters) leave(from netip.Addr) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taken--
+	if w.byPeer[from]--; w.byPeer[from] == 0 {
+		delete(w.byPeer, from)
+	}
 }

@@ -76,24 +76,33 @@ func TestQueriesThatWaitAreLimited(t *testing.T) {
 		t.Run(network, func(t *testing.T) {
 			const most = 8
 			s, h, letGo := serveSlow(t, Options{Sockets: 1, MaxWaiting: most})
-			w := dial(t, network, s.Addrs()[0])
+			var askers []*wire // of which each takes its share
+			for i := range byte(waitingShares) {
+				from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1 + i}), 0)
+				askers = append(askers, dialAs(t, network, from, s.Addrs()[0]))
+			}
 			before := runtime.NumGoroutine()
-			for range most {
-				w.send(query("slow. A"))
+			for _, w := range askers {
+				for range most / waitingShares {
+					w.send(query("slow. A"))
+				}
 			}
 			waitFor(t, "all to wait", func() bool { return h.waiting.Load() == most })
+			late := dialAs(t, network, netip.MustParseAddrPort("127.0.0.9:0"), s.Addrs()[0])
 			for range 5 {
-				if got := text(t, w.exchange(query("slow. A +rd +edns=1232"))); got != "SERVFAIL rd [edns0 1232]" {
+				if got := text(t, late.exchange(query("slow. A +rd +edns=1232"))); got != "SERVFAIL rd [edns0 1232]" {
 					t.Errorf("one too many got %s", got)
 				}
 			}
-			if n := runtime.NumGoroutine(); n > before+most+4 { // the connection and its neighbours have some of their own
+			if n := runtime.NumGoroutine(); n > before+most+waitingShares+4 { // connections have some of their own
 				t.Errorf("%d goroutines, %d before", n, before)
 			}
 			letGo()
-			for range most {
-				if got := text(t, w.receive()); got != "NOERROR ra" {
-					t.Errorf("one that waited got %s", got)
+			for _, w := range askers {
+				for range most / waitingShares {
+					if got := text(t, w.receive()); got != "NOERROR ra" {
+						t.Errorf("one that waited got %s", got)
+					}
 				}
 			}
 			if st := s.Stats(); st.Busy != 5 {
@@ -103,9 +112,38 @@ func TestQueriesThatWaitAreLimited(t *testing.T) {
 	}
 }
 
+// One address does not take all places, from whichever ports and sockets it asks.
+func TestAddressHasItsShareOfPlaces(t *testing.T) {
+	const share = 3
+	s, h, letGo := serveSlow(t, Options{MaxWaiting: waitingShares * share})
+	wires := []*wire{dial(t, "udp", s.Addrs()[0]), dial(t, "udp", s.Addrs()[0]), dial(t, "tcp", s.Addrs()[0])}
+	for i, w := range wires {
+		w.send(query("slow. A"))
+		waitFor(t, "the query to wait", func() bool { return h.waiting.Load() == int32(1+i) })
+	}
+	for _, w := range wires {
+		if got := text(t, w.exchange(query("slow. A"))); got != "SERVFAIL" {
+			t.Errorf("beyond its share: %s", got)
+		}
+	}
+	other := dialAs(t, "udp", netip.MustParseAddrPort("127.0.0.2:0"), s.Addrs()[0])
+	other.send(query("slow. A"))
+	waitFor(t, "the other to wait", func() bool { return h.waiting.Load() == share+1 })
+	letGo()
+	for _, w := range append(wires, other) {
+		if got := text(t, w.receive()); got != "NOERROR ra" {
+			t.Errorf("one that waited got %s", got)
+		}
+	}
+	s.waiters.wg.Wait()
+	if n, m := s.waiters.taken, len(s.waiters.byPeer); n != 0 || m != 0 {
+		t.Errorf("%d places and %d peers are left", n, m)
+	}
+}
+
 // One connection does not take all places: it is not read further.
 func TestConnectionHasItsShareOfPlaces(t *testing.T) {
-	s, h, letGo := serveSlow(t, Options{MaxWaiting: 2 * maxWaitingHere})
+	s, h, letGo := serveSlow(t, Options{MaxWaiting: 2 * waitingShares * maxWaitingHere})
 	greedy, other := dial(t, "tcp", s.Addrs()[0]), dial(t, "tcp", s.Addrs()[0])
 	const more = 3 * maxWaitingHere
 	for range more {
