@@ -48,7 +48,7 @@ var errorRows = []row{
 		over: "udp", test: amplification,
 	}, {
 		id: "E6", rule: "like replies to one public network are limited", rfc: "–",
-		choice: "off by default; with `--response-rate` half of what is beyond is dropped and half has TC; private addresses, valid cookies and TCP are exempt",
+		choice: "off by default; with `--response-rate` half of what is beyond is dropped and half has TC; the same beyond ten times as many replies in all; private addresses, valid cookies and TCP are exempt",
 		over:   "udp", test: likeReplies,
 	},
 }

@@ -15,6 +15,7 @@ var admissionRows = []row{
 			hex 0000 0100 0001 0000 0000 00 => nothing`,
 	}, {
 		id: "A2", rule: "a reply, or a query from port 0 or from the server itself", rfc: "1035 §4.1.1",
+		choice: "a query from another socket of the server is answered, and the answer ends the loop: it is a reply",
 		exchanges: `
 			web.svc.test. A +qr => nothing
 			web.svc.test. A +qr +opcode=5 +rcode=5 => nothing

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	stdcmp "cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -104,24 +105,34 @@ func TestRowsAreListed(t *testing.T) {
 	}
 }
 
-// listing is the table of rows, with a result for each; nil is that all passed.
+// listing is the table of rows, with a result for each; without results it is the list
+// of what is asked.
 func listing(rows []row, results map[string]string) string {
 	var b strings.Builder
-	b.WriteString("| row | rule | RFC | result |\n|---|---|---|---|\n")
+	last := "answer"
+	if results != nil {
+		last = "result"
+	}
+	fmt.Fprintf(&b, "| row | rule | RFC | %s |\n|---|---|---|---|\n", last)
 	for _, r := range rows {
-		result, asked := results[r.id]
-		switch {
-		case results == nil:
-			result = "pass"
-		case !asked:
-			result = "not asked"
-		}
-		if r.choice != "" {
-			result += ": " + r.choice
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.id, r.rule, r.rfc, result)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.id, r.rule, r.rfc, r.outcome(results))
 	}
 	return b.String()
+}
+
+// outcome is what came of a row, if there are results, and what was chosen for it.
+func (r *row) outcome(results map[string]string) string {
+	result, asked := results[r.id]
+	switch {
+	case results == nil:
+		return stdcmp.Or(r.choice, "as the RFC says")
+	case !asked:
+		result = "not asked"
+	}
+	if r.choice != "" {
+		result += ": " + r.choice
+	}
+	return result
 }
 
 func (r *row) run(t *testing.T, s *rollcall.Server) {
