@@ -54,14 +54,14 @@ func (s *Snapshot) listInstances(l *listing, q *Question, a *Answer) {
 func (s *Snapshot) members(l *listing, q *Question, a *Answer, yield func(*member) bool) {
 	var f filter
 	if l.sub != "" {
-		f.tags[0], f.ntags, f.tagBits = l.sub[1:], 1, tagBits(l.sub[1:])
+		f.tags[0], f.ntags, f.tagBits, f.sift = l.sub[1:], 1, tagBits(l.sub[1:]), true
 	}
 	more := true
 	for name := range l.group.up.All() {
 		n, _ := s.nodes.Get(name)
 		f.list, _ = n.svc.sets.Get(l.set)
 		f.each(q, a, maskUp, func(m *member) bool {
-			if m == m.e.members[0] && f.carries(m) {
+			if m == m.e.members[0] {
 				more = yield(m)
 			}
 			return more

@@ -2,6 +2,7 @@ package zone_test
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -257,4 +258,27 @@ func targets(t *testing.T, z *zone.Zone, name string, now int64) string {
 		found = append(found, strings.TrimSuffix(target, ".svc.test."))
 	}
 	return sorted(found)
+}
+
+// One that is far behind many others without the tag is found.
+func TestSubtypeIsLookedForAmongAll(t *testing.T) {
+	z := newZone(t)
+	c := zone.Change{}
+	for i := range 40_000 { // of two services, one of which comes behind the other
+		in := up([]string{"many", "more"}[i%2], fmt.Sprintf("h%05d", i), at(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String(), named("http", 80)))
+		if i >= 39_998 {
+			in.Tags = []string{"v1"}
+		}
+		c.Put = append(c.Put, in)
+	}
+	for i := range 8 {
+		in := up(fmt.Sprint("one", i), "h", at("10.9.9.9", named("http", 80)))
+		in.Tags = []string{"v1"}
+		c.Put = append(c.Put, in)
+	}
+	apply(t, z, c)
+	got := zonetest.Ask(t, z, "_v1._sub._http._tcp.svc.test PTR")
+	if n := strings.Count(strings.Split(got, " + ")[0], " PTR "); n != 10 {
+		t.Errorf("%d instances of the subtype, want 10: %s", n, got)
+	}
 }

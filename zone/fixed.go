@@ -108,7 +108,7 @@ func (w *writer) putStatic(source string, o *owned, st *Static) error {
 	w.drop(key, o) // also an instance of this ID
 	f := w.compileStatic(key, *st)
 	if set := w.fixedAt(f.owner); set != nil && len(set.records) >= maxFixed {
-		return errFullName
+		return &FieldError{Field: "Owner", Value: st.Owner, Reason: "must have at most 4096 static records"}
 	}
 	o.ids[st.ID] = struct{}{}
 	w.statics.Set(w.edit, key, f)
@@ -117,8 +117,6 @@ func (w *writer) putStatic(source string, o *owned, st *Static) error {
 	w.changed = true
 	return nil
 }
-
-var errFullName = &FieldError{Field: "Owner", Reason: "must have at most 4096 static records"}
 
 func (w *writer) removeStatic(f *fixed) {
 	w.statics.Delete(w.edit, f.key)

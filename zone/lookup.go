@@ -202,6 +202,7 @@ type filter struct {
 
 	tags    [maxStack]string
 	ntags   int
+	sift    bool   // list is not that of a tag: one is looked for as well
 	tagBits uint64 // of all of them
 
 	roll dice
@@ -254,16 +255,19 @@ func (f *filter) each(q *Question, a *Answer, mask uint64, yield func(*member) b
 	}
 	visits := 0
 	f.list.from(f.from, mask, func(m *member) bool {
+		if !f.now(q, m) {
+			return true
+		}
 		if visits++; visits > maxVisits && len(a.set()) > 0 {
 			return false
 		}
-		return !f.now(q, m) || yield(m)
+		return yield(m)
 	})
 }
 
 // now reports whether a member carries the tags, and its lease has not ended.
 func (f *filter) now(q *Question, m *member) bool {
-	return !m.e.in.Lease.ended(q.Now) && (f.ntags <= 1 || f.carries(m))
+	return !m.e.in.Lease.ended(q.Now) && (f.ntags <= 1 && !f.sift || f.carries(m))
 }
 
 // gives reports whether endpoint i of a member makes a record of a type.

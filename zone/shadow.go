@@ -40,8 +40,6 @@ func (s *Snapshot) shadow(f *fixed) error {
 		other = "instances"
 	case p.listing.of != nothing:
 		other = "names to browse"
-	case p.listing.of != nothing:
-		other = "what is browsed"
 	case c == f:
 		return nil
 	case c != nil:
