@@ -36,9 +36,14 @@ var rules = []rule{
 	{"class", everyone, append([]field{fReply, fOption(dns.EDNS0EDE)}, refusal...),
 		func(p *pair) bool { return p.class != dns.ClassINET && p.ours.refuses(dns.RcodeRefused) },
 		"There are only zones of class IN: every other class is REFUSED, also ANY, which knotd and nsd answer, and CH, in which they tell their version. named calls classes that it does not know NOTIMP, and those of RFC 2136 FORMERR."},
-	{"EDNS version", everyone, []field{fAA, fTC, fRA, fZ, fCD, fEDNSFlags, fOption(dns.EDNS0NSID)},
+	{"NSID of refusals", everyone, []field{fOption(dns.EDNS0NSID)},
+		func(p *pair) bool {
+			return p.ours.turnsDown() && p.ours.opt != nil && len(withCode(p.ours.opt.options, dns.EDNS0NSID)) == 0
+		},
+		"Replies that turn a query down carry no NSID: they are hardly longer than what is asked, so that a forged address is no target (RFC 5358). The peers tell their name in those too (RFC 5001 §2.1)."},
+	{"EDNS version", []string{"nsd", "named"}, []field{fAA, fTC, fRA, fZ, fCD, fEDNSFlags},
 		func(p *pair) bool { return p.edns != nil && p.edns.version > 0 && p.ours.refuses(dns.RcodeBadVers) },
-		"BADVERS repeats RD and DO, and nothing else of a query in another version, whose options may look otherwise (RFC 6891 §6.1.3). nsd repeats the whole header, named CD, and knotd answers NSID."},
+		"BADVERS repeats RD and DO, and nothing else of a query in another version, whose options may look otherwise (RFC 6891 §6.1.3). nsd repeats the whole header, and named CD."},
 	{"type OPT", []string{"knotd", "nsd"}, refusal,
 		func(p *pair) bool { return p.typ == dns.TypeOPT && p.ours.refuses(dns.RcodeFormatError) },
 		"OPT is no type that can be asked for (RFC 6891 §6.1.1)."},
@@ -167,6 +172,16 @@ func isMeta(typ uint16) bool { return typ >= 128 && typ < dns.TypeANY }
 func (r *reply) isNoData() bool { return r.rcode == dns.RcodeSuccess && len(r.answer) == 0 }
 
 func (r *reply) isNXDomain() bool { return r.rcode == dns.RcodeNameError }
+
+// turnsDown reports whether a reply says no, and nothing else.
+func (r *reply) turnsDown() bool {
+	for _, rcode := range []int{dns.RcodeFormatError, dns.RcodeNotImplemented, dns.RcodeRefused, dns.RcodeBadVers} {
+		if r.refuses(rcode) {
+			return true
+		}
+	}
+	return false
+}
 
 // refuses reports whether the reply is an error without a record and without AA.
 func (r *reply) refuses(rcode int) bool {
