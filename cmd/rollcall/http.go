@@ -64,18 +64,25 @@ func (s *httpServer) run(ctx context.Context) error {
 	stopped := make(chan struct{})
 	unhook := context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		within, cancel := context.WithTimeout(context.Background(), stopTime/2)
-		defer cancel()
-		if s.server.Shutdown(within) != nil {
-			s.server.Close() // somebody does not read; the others have been answered
-		}
+		s.finish()
 	})
 	err := s.server.Serve(s.listener)
 	if unhook() {
 		return err // it was not told to stop
 	}
 	<-stopped
+	s.finish() // also what was accepted while the socket was closed
 	return nil
+}
+
+// finish takes no more connections, and waits until the requests under way have been
+// answered.
+func (s *httpServer) finish() {
+	within, cancel := context.WithTimeout(context.Background(), stopTime/3)
+	defer cancel()
+	if s.server.Shutdown(within) != nil {
+		s.server.Close() // somebody does not read; the others have been answered
+	}
 }
 
 // close is for a server that was never run.
