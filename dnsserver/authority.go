@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/miekg/dns"
@@ -24,7 +25,7 @@ type Snapshots interface {
 // Until ready reports true the names of the zone are SERVFAIL: what no source has
 // reported may yet exist. Clock gives monotonic nanoseconds, of the clock behind the
 // leases.
-func Authority(z Snapshots, ready func() bool, clock func() int64, next Handler) Handler {
+func Authority(z Snapshots, ready func() bool, clock func() int64, next Handler) Direct {
 	return &authorityHandler{zone: z, ready: ready, clock: clock, next: next}
 }
 
@@ -38,41 +39,68 @@ type authorityHandler struct {
 
 // lookup is one question to a snapshot, with memory that is used again.
 type lookup struct {
-	s     *zone.Snapshot
-	q     zone.Question
-	a     zone.Answer
-	local netip.Addr
-	owner string // the question's name, in the case that was asked
-	buf   []byte
-	m     *dns.Msg
+	s       *zone.Snapshot
+	q       zone.Question
+	a       zone.Answer
+	local   netip.Addr
+	addr    []byte // local, as rdata
+	scratch []byte // of one record
+	set     []Record
+}
+
+// Direct implements Direct.
+func (h *authorityHandler) Direct(q *Query, r *Reply) bool {
+	l, ready := h.ask(q)
+	defer h.done(l)
+	if l.a.Code == zone.NotZone {
+		next, ok := h.next.(Direct)
+		return ok && next.Direct(q, r)
+	}
+	if ready {
+		l.answer(r)
+	}
+	return ready
 }
 
 // Answer implements Handler.
 func (h *authorityHandler) Answer(ctx context.Context, q *Query) (*dns.Msg, error) {
-	// In this order: a snapshot that is older than ready would deny what exists.
-	ready := h.ready()
-	l, _ := h.pool.Get().(*lookup)
+	l, ready := h.ask(q)
+	defer h.done(l)
+	switch {
+	case l.a.Code == zone.NotZone && h.next != nil:
+		return h.next.Answer(ctx, q)
+	case l.a.Code == zone.NotZone:
+		return nil, nil
+	case !ready:
+		return nil, errNotReady
+	}
+	return l.message(q)
+}
+
+// ask looks a question up, and tells whether the answer counts.
+func (h *authorityHandler) ask(q *Query) (l *lookup, ready bool) {
+	ready = h.ready() // first: a snapshot that is older would deny what exists
+	l, _ = h.pool.Get().(*lookup)
 	if l == nil {
 		l = new(lookup)
 	}
 	l.ask(h.zone.Snapshot(), q, h.clock())
-	var err error
-	if l.a.Code != zone.NotZone && ready {
-		err = l.answer(q)
-	}
-	code, m := l.a.Code, l.m
-	l.s, l.m, l.q = nil, nil, zone.Question{} // keep no snapshot alive
-	h.pool.Put(l)
+	return l, ready
+}
 
-	switch {
-	case code != zone.NotZone && !ready:
-		return nil, errNotReady
-	case code != zone.NotZone:
-		return m, err
-	case h.next != nil:
-		return h.next.Answer(ctx, q)
-	}
-	return nil, nil
+// done ends the use of a lookup.
+func (h *authorityHandler) done(l *lookup) {
+	l.s, l.q = nil, zone.Question{} // keep no snapshot alive
+	h.pool.Put(l)
+}
+
+// message is the answer for those who did not ask for it in wire form.
+func (l *lookup) message(q *Query) (*dns.Msg, error) {
+	var r Reply
+	r.begin(q, nil, nil)
+	l.answer(&r)
+	m := new(dns.Msg)
+	return m, m.Unpack(r.finish())
 }
 
 // smallest is less than any record takes in a message: a pointer, the fixed part,
@@ -80,7 +108,7 @@ func (h *authorityHandler) Answer(ctx context.Context, q *Query) (*dns.Msg, erro
 const smallest = 2 + 10 + 3
 
 func (l *lookup) ask(s *zone.Snapshot, q *Query, now int64) {
-	l.s, l.local = s, q.Local.Addr().Unmap()
+	l.s, l.local = s, q.Local.Addr().Unmap().WithZone("")
 	l.q = zone.Question{
 		Name: q.Name,
 		Type: q.Type,
@@ -92,130 +120,137 @@ func (l *lookup) ask(s *zone.Snapshot, q *Query, now int64) {
 	s.Lookup(&l.q, &l.a)
 }
 
-// answer makes the message for a name of the zone.
-func (l *lookup) answer(q *Query) (err error) {
-	if l.owner, _, err = dns.UnpackDomainName(q.Name, 0); err != nil {
-		return err
+// answer writes the reply for a name of the zone.
+func (l *lookup) answer(r *Reply) {
+	r.Authoritative = true
+	r.Truncated = l.a.Cut
+	if l.a.Code == zone.NXDomain {
+		r.Rcode = dns.RcodeNameError
 	}
-	l.m = new(dns.Msg)
-	l.m.Authoritative = true
-	l.m.Truncated = l.a.Cut
+	answered := len(l.a.Answer) > 0
 	switch {
 	case l.a.Self:
-		l.self()
-	case q.Type == dns.TypeANY && l.a.Code == zone.NoData:
-		l.any()
+		answered = l.self(r)
+	case l.q.Type == dns.TypeANY && l.a.Code == zone.NoData:
+		answered = l.any(r)
 	default:
-		err = l.records()
-	}
-	if l.a.Code == zone.NXDomain {
-		l.m.Rcode = dns.RcodeNameError
+		l.records(r)
 	}
 	// An answer that ends in an alias is negative when what that leads to is.
-	if err == nil && (len(l.m.Answer) == 0 || len(l.a.Answer) > 0 && l.a.Code != zone.Success) {
-		err = l.negative()
+	if !answered || len(l.a.Answer) > 0 && l.a.Code != zone.Success {
+		l.negative(r)
 	}
-	return err
 }
 
 // negative adds the SOA record, for how long the answer may be remembered (RFC 2308 §5).
-func (l *lookup) negative() error {
+func (l *lookup) negative(r *Reply) {
 	soa := l.s.SOA(l.a.Apex)
-	rr, err := l.rr(&soa)
-	if err != nil {
-		return err
-	}
-	rr.Header().Name = nameString(l.a.Apex)
-	l.m.Ns = []dns.RR{rr}
-	return nil
+	l.scratch = l.scratch[:0]
+	rec := l.record(&soa)
+	l.scratch = append(l.scratch, l.a.Apex...)
+	rec.Owner = l.scratch[len(l.scratch)-len(l.a.Apex):]
+	r.Authority(&rec)
 }
 
-// records adds what was found, and the addresses that are of use with it.
-func (l *lookup) records() error {
+// records adds what was found, and what is of use with it.
+func (l *lookup) records(r *Reply) {
 	for i := range l.a.Answer {
-		rr, err := l.rr(&l.a.Answer[i])
-		if err != nil {
-			return err
+		l.scratch = l.scratch[:0]
+		rec := l.record(&l.a.Answer[i])
+		r.Answer(&rec)
+	}
+	if l.q.Type == dns.TypeNS && len(l.a.Answer) == 1 {
+		l.scratch = l.scratch[:0]
+		server := l.record(&l.a.Answer[0]).Data
+		if own, ok := l.own(server); ok {
+			r.Additional(own) // RFC 1035 §3.3.11
 		}
-		l.m.Answer = append(l.m.Answer, rr)
-		if ns, ok := rr.(*dns.NS); ok {
-			if a := l.own(ns.Ns); a != nil {
-				l.m.Extra = append(l.m.Extra, a) // RFC 1035 §3.3.11
+	}
+	for more := l.a.Additional; len(more) > 0; {
+		n := 1
+		for n < len(more) && more[n].SameOwner(&more[0]) {
+			n++
+		}
+		l.additional(r, more[:n])
+		more = more[n:]
+	}
+}
+
+// additional adds records of one owner, set by set.
+func (l *lookup) additional(r *Reply, rrs []zone.Record) {
+	for i := range rrs {
+		if slices.ContainsFunc(rrs[:i], func(o zone.Record) bool { return o.Type == rrs[i].Type }) {
+			continue // added with the first of them
+		}
+		l.scratch, l.set = l.scratch[:0], l.set[:0]
+		for j := i; j < len(rrs); j++ {
+			if rrs[j].Type == rrs[i].Type {
+				l.set = append(l.set, l.record(&rrs[j]))
 			}
 		}
+		r.Additional(l.set...)
 	}
-	for i := range l.a.Additional {
-		rr, err := l.rr(&l.a.Additional[i])
-		if err != nil {
-			return err
-		}
-		l.m.Extra = append(l.m.Extra, rr)
-	}
-	return nil
 }
 
 // self answers for the name server: at the address that was asked, which is one that
 // the asker can reach.
-func (l *lookup) self() {
-	a := l.own(l.owner)
+func (l *lookup) self(r *Reply) (answered bool) {
+	own, ok := l.own(nil)
 	switch {
-	case a == nil:
+	case !ok:
+		return false
 	case l.q.Type == dns.TypeANY:
-		l.m.Answer = append(l.m.Answer, something(l.owner, a.Header().Ttl))
-	case l.q.Type == a.Header().Rrtype:
-		l.m.Answer = append(l.m.Answer, a)
+		own = something(own.TTL)
+	case l.q.Type != own.Type:
+		return false
 	}
+	r.Answer(&own)
+	return true
 }
 
-// own is the name server's address record, or nil when the system did not tell
-// which address was asked.
-func (l *lookup) own(owner string) dns.RR {
-	soa := l.s.SOA(l.a.Apex)
-	h := dns.RR_Header{Name: owner, Class: dns.ClassINET, Ttl: soa.TTL}
-	switch ip := l.local; {
-	case !ip.IsValid() || ip.IsUnspecified():
-		return nil
-	case ip.Is4():
-		h.Rrtype = dns.TypeA
-		return &dns.A{Hdr: h, A: ip.AsSlice()}
-	default:
-		h.Rrtype = dns.TypeAAAA
-		return &dns.AAAA{Hdr: h, AAAA: ip.AsSlice()}
+// own is the name server's address record, if the system told which address was asked.
+func (l *lookup) own(owner []byte) (rec Record, ok bool) {
+	ip := l.local
+	if !ip.IsValid() || ip.IsUnspecified() {
+		return rec, false
 	}
+	soa := l.s.SOA(l.a.Apex)
+	l.addr, _ = ip.AppendBinary(l.addr[:0]) // without a zone it cannot fail
+	rec = Record{Owner: owner, Type: dns.TypeAAAA, TTL: soa.TTL, Data: l.addr}
+	if ip.Is4() {
+		rec.Type = dns.TypeA
+	}
+	return rec, true
 }
 
 // any answers ANY with no more than that there is something.
-func (l *lookup) any() {
+func (l *lookup) any(r *Reply) (answered bool) {
 	for _, t := range zone.Types {
 		l.q.Type, l.q.Max = t, 1
 		if l.s.Lookup(&l.q, &l.a); l.a.Code == zone.Success {
-			l.m.Answer = append(l.m.Answer, something(l.owner, l.a.Answer[0].TTL))
-			return
+			rec := something(l.a.Answer[0].TTL)
+			r.Answer(&rec)
+			return true
 		}
 	}
+	return false
 }
 
 // something answers ANY at a name that has records (RFC 8482 §4.2), over TCP too: it
 // is of no use for amplification, nor for whoever takes ANY for a listing.
-func something(owner string, ttl uint32) dns.RR {
-	h := dns.RR_Header{Name: owner, Rrtype: dns.TypeHINFO, Class: dns.ClassINET, Ttl: ttl}
-	return &dns.HINFO{Hdr: h, Cpu: "RFC8482"}
-}
+func something(ttl uint32) Record { return Record{Type: dns.TypeHINFO, TTL: ttl, Data: refusesAny} }
 
-// rr is a record of the zone as the DNS library has it.
-func (l *lookup) rr(r *zone.Record) (dns.RR, error) {
-	owner := l.owner
-	if l.buf = r.AppendOwner(l.buf[:0], l.a.Apex); len(l.buf) > 0 {
-		owner = nameString(zone.Name(l.buf))
+var refusesAny = []byte("\x07RFC8482\x00")
+
+// record is a record of the zone. Its parts lie in l.scratch, until that is cut short.
+func (l *lookup) record(r *zone.Record) Record {
+	rec := Record{Type: r.Type, TTL: r.TTL}
+	at := len(l.scratch)
+	if l.scratch = r.AppendOwner(l.scratch, l.a.Apex); len(l.scratch) > at {
+		rec.Owner = l.scratch[at:]
 	}
-	l.buf = r.AppendRdata(l.buf[:0])
-	h := dns.RR_Header{Name: owner, Rrtype: r.Type, Class: dns.ClassINET, Ttl: r.TTL, Rdlength: uint16(len(l.buf))}
-	rr, _, err := dns.UnpackRRWithHeader(h, l.buf, 0)
-	return rr, err
-}
-
-// nameString is a name of the zone as the DNS library has it.
-func nameString(n zone.Name) string {
-	s, _, _ := dns.UnpackDomainName([]byte(n), 0) // a zone's names are well-formed
-	return s
+	at = len(l.scratch)
+	l.scratch = r.AppendRdata(l.scratch)
+	rec.Data = l.scratch[at:]
+	return rec
 }

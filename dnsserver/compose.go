@@ -12,15 +12,20 @@ import (
 // at a time; its zero value is ready.
 type composer struct {
 	self    *identity
-	reply   reply
+	reply   Reply
 	scratch []byte
 	options []byte
-	set     []record
+	set     []Record
 }
 
 // compose appends the reply that says what m says.
 func (c *composer) compose(q *Query, m *dns.Msg, out []byte) ([]byte, error) {
-	c.begin(q, 0, out)
+	r := c.begin(q, out)
+	r.Rcode = m.Rcode
+	r.Authoritative, r.RecursionAvailable, r.AuthenticatedData, r.Truncated = m.Authoritative, m.RecursionAvailable, m.AuthenticatedData, m.Truncated
+	if info, ok := explanation(m.Extra); ok {
+		r.Explain(info)
+	}
 	for s, rrs := range [...][]dns.RR{answer: m.Answer, authority: m.Ns} {
 		for _, rr := range rrs {
 			c.scratch = c.scratch[:0]
@@ -28,7 +33,7 @@ func (c *composer) compose(q *Query, m *dns.Msg, out []byte) ([]byte, error) {
 			if err != nil {
 				return out, err
 			}
-			c.reply.require(section(s), &rec)
+			r.require(section(s), &rec)
 		}
 	}
 	for _, set := range sets(m.Extra) {
@@ -36,23 +41,49 @@ func (c *composer) compose(q *Query, m *dns.Msg, out []byte) ([]byte, error) {
 			return out, err
 		}
 	}
-	return c.reply.finish(m.Rcode, flagsOf(m)), nil
+	return r.finish(), nil
+}
+
+// direct appends the reply that a handler writes itself, or nothing and reports false.
+func (c *composer) direct(h Handler, q *Query, out []byte) (reply []byte, done bool) {
+	if d, ok := h.(Direct); !ok || !d.Direct(q, c.begin(q, out)) {
+		return out, false
+	}
+	return c.reply.finish(), true
 }
 
 // fail appends the reply that a failure becomes.
 func (c *composer) fail(q *Query, f *Failure, out []byte) []byte {
-	c.begin(q, f.Info, out)
-	return c.reply.finish(f.Rcode, 0)
+	r := c.begin(q, out)
+	r.Rcode = f.Rcode
+	if f.Info != 0 {
+		r.Explain(f.Info)
+	}
+	return r.finish()
 }
 
-// begin starts a reply to q. Info is the extended error (RFC 8914 §2), or 0.
-func (c *composer) begin(q *Query, info uint16, out []byte) {
-	c.options = c.self.appendOptions(c.options[:0], q)
-	if info != 0 {
-		c.options = appendOption(c.options, dns.EDNS0EDE, 2)
-		c.options = binary.BigEndian.AppendUint16(c.options, info)
+// begin starts a reply to q behind what out holds.
+func (c *composer) begin(q *Query, out []byte) *Reply {
+	if c.options == nil {
+		c.options = make([]byte, 0, 64) // also for what the reply adds
 	}
+	c.options = c.self.appendOptions(c.options[:0], q)
 	c.reply.begin(q, c.options, out)
+	return &c.reply
+}
+
+// explanation is the extended error that an OPT record among rrs has.
+func explanation(rrs []dns.RR) (info uint16, ok bool) {
+	for _, rr := range rrs {
+		if opt, isOPT := rr.(*dns.OPT); isOPT {
+			for _, o := range opt.Option {
+				if e, isEDE := o.(*dns.EDNS0_EDE); isEDE {
+					return e.InfoCode, true
+				}
+			}
+		}
+	}
+	return 0, false
 }
 
 func (c *composer) offer(set []dns.RR) error {
@@ -64,27 +95,27 @@ func (c *composer) offer(set []dns.RR) error {
 		}
 		c.set = append(c.set, rec)
 	}
-	c.reply.offer(c.set)
+	c.reply.Additional(c.set...)
 	return nil
 }
 
 // pack gives the wire form of a record. Its parts lie in c.scratch, until that is
 // cut short.
-func (c *composer) pack(rr dns.RR) (record, error) {
+func (c *composer) pack(rr dns.RR) (Record, error) {
 	at := len(c.scratch)
 	b := slices.Grow(c.scratch, dns.Len(rr))
 	end, err := dns.PackRR(rr, b[:cap(b)], at, nil, false)
 	if err != nil {
-		return record{}, fmt.Errorf("pack %q: %w", rr.String(), err)
+		return Record{}, fmt.Errorf("pack %q: %w", rr.String(), err)
 	}
 	c.scratch = b[:end]
 	b = b[at:end]
 	owner := nameLen(b)
-	return record{
-		owner: b[:owner],
-		typ:   binary.BigEndian.Uint16(b[owner:]),
-		ttl:   binary.BigEndian.Uint32(b[owner+4:]),
-		rdata: b[owner+10:],
+	return Record{
+		Owner: b[:owner],
+		Type:  binary.BigEndian.Uint16(b[owner:]),
+		TTL:   binary.BigEndian.Uint32(b[owner+4:]),
+		Data:  b[owner+10:],
 	}, nil
 }
 
@@ -112,16 +143,4 @@ func sets(rrs []dns.RR) [][]dns.RR {
 		out[i] = append(out[i], rr)
 	}
 	return out
-}
-
-func flagsOf(m *dns.Msg) (flags uint16) {
-	for _, f := range [...]struct {
-		on  bool
-		bit uint16
-	}{{m.Authoritative, bitAA}, {m.RecursionAvailable, bitRA}, {m.AuthenticatedData, bitAD}, {m.Truncated, bitTC}} {
-		if f.on {
-			flags |= f.bit
-		}
-	}
-	return flags
 }

@@ -12,7 +12,8 @@ import (
 // Of the message that it returns only the rcode, the flags AA, RA, AD and TC, and
 // the sections Answer, Ns and Extra are used: identity, question, other flags and
 // EDNS are those that belong to the query, and records are left out where they do
-// not fit. TC says that records are missing already.
+// not fit. TC says that records are missing already. Of an OPT record in Extra the
+// extended error is used (RFC 8914).
 //
 // The message and its records are the server's from then on: packing writes to them.
 //
@@ -25,6 +26,16 @@ import (
 // waits returns when it ends.
 type Handler interface {
 	Answer(ctx context.Context, q *Query) (*dns.Msg, error)
+}
+
+// A Direct handler can answer from memory in wire form, which spares the making of a
+// message.
+type Direct interface {
+	Handler
+	// Direct writes the whole reply to q into r and reports true; or it writes nothing and
+	// reports false, and Answer is asked. It waits for nobody, keeps neither q nor r, and may
+	// be called from many goroutines.
+	Direct(q *Query, r *Reply) bool
 }
 
 // Transport is how a query came.

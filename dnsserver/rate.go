@@ -5,8 +5,6 @@ import (
 	"hash/maphash"
 	"net/netip"
 
-	"github.com/miekg/dns"
-
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
@@ -87,6 +85,7 @@ func (r *responder) slip(out []byte) []byte {
 	if r.q.EDNS.cookie != nil {
 		return r.c.fail(&r.q, errCookie, out)
 	}
-	r.c.begin(&r.q, 0, out)
-	return r.c.reply.finish(dns.RcodeSuccess, bitTC)
+	cut := r.c.begin(&r.q, out)
+	cut.Truncated = true
+	return cut.finish()
 }

@@ -7,17 +7,23 @@ import (
 	"github.com/miekg/dns"
 )
 
-// reply is a message under construction. It is the one place that knows what a
-// reply repeats of its query, which flags it has, and what is left out of it when
-// it would be too long: begin, then required records, then optional sets, then
-// finish.
-type reply struct {
+// Reply is a message under construction. It is the one place that knows what a
+// reply repeats of its query, and what is left out of it when it would be too long.
+// Explain comes first, if at all, then the records of Answer, of Authority, and the sets
+// of Additional. What is given is copied.
+type Reply struct {
+	Rcode              int // beyond 15 only to a query with EDNS, else SERVFAIL
+	Authoritative      bool
+	RecursionAvailable bool
+	AuthenticatedData  bool
+	Truncated          bool // set, too, when a record of Answer or Authority did not fit
+
 	q     *Query
 	buf   []byte
-	start int // of the message in buf
-	limit int // octets of the message before its OPT record
+	start int  // of the message in buf
+	limit int  // octets of the message before its OPT record
+	full  bool // a record that was required did not fit
 	count [sections]uint16
-	cut   bool // TC: a record that was required is missing
 
 	options []byte // of the OPT record
 
@@ -35,20 +41,21 @@ const (
 	sections
 )
 
-// record is one resource record of the class that was asked. Its names are uncompressed.
-type record struct {
-	owner []byte
-	typ   uint16
-	ttl   uint32
-	rdata []byte
+// Record is one resource record of the class that was asked. Its names are in wire form
+// and uncompressed.
+type Record struct {
+	Owner []byte // nil: the name that was asked
+	Type  uint16
+	TTL   uint32 // seconds
+	Data  []byte
 }
 
 const optLen = 11 // an OPT record without options
 
 // begin starts the reply to q behind what out holds. Options are those of its OPT
 // record, which it has when the query had one.
-func (r *reply) begin(q *Query, options, out []byte) {
-	*r = reply{q: q, buf: out, start: len(out), limit: q.Limit(), options: options, last: r.last[:0]}
+func (r *Reply) begin(q *Query, options, out []byte) {
+	*r = Reply{q: q, buf: out, start: len(out), limit: q.Limit(), options: options, last: r.last[:0]}
 	if q.EDNS.Present {
 		r.limit -= optLen + len(options)
 	}
@@ -60,24 +67,40 @@ func (r *reply) begin(q *Query, options, out []byte) {
 	}
 }
 
-// require adds a record to the answer or authority section. The first that does
-// not fit is where the message is cut (RFC 2181 §9): those before it stay, because
-// some clients have nothing but them.
-func (r *reply) require(s section, rec *record) {
-	if r.cut {
+// Explain gives the extended error of the reply (RFC 8914 §2), to those who can read it.
+// It is called once, before there are records.
+func (r *Reply) Explain(info uint16) {
+	if !r.q.EDNS.Present {
+		return
+	}
+	r.options = appendOption(r.options, dns.EDNS0EDE, 2)
+	r.options = binary.BigEndian.AppendUint16(r.options, info)
+	r.limit -= 4 + 2
+}
+
+// Answer adds a record to the answer section. The first that does not fit is where the
+// message is cut (RFC 2181 §9): those before it stay, because some clients have nothing
+// but them.
+func (r *Reply) Answer(rec *Record) { r.require(answer, rec) }
+
+// Authority adds a record to the authority section, as Answer does.
+func (r *Reply) Authority(rec *Record) { r.require(authority, rec) }
+
+func (r *Reply) require(s section, rec *Record) {
+	if r.full {
 		return
 	}
 	if !r.add(rec) {
-		r.cut = true
+		r.full, r.Truncated = true, true
 		return
 	}
 	r.count[s]++
 }
 
-// offer adds an RRset to the additional section, or none of it when it does not
+// Additional adds an RRset to the additional section, or none of it when it does not
 // fit whole: TC stays clear then (RFC 2181 §9).
-func (r *reply) offer(set []record) {
-	if r.cut {
+func (r *Reply) Additional(set ...Record) {
+	if r.full {
 		return
 	}
 	mark := len(r.buf)
@@ -92,12 +115,12 @@ func (r *reply) offer(set []record) {
 }
 
 // add appends a record, or nothing when it does not fit.
-func (r *reply) add(rec *record) bool {
+func (r *Reply) add(rec *Record) bool {
 	mark := len(r.buf)
-	r.owner(rec.owner)
-	r.buf = binary.BigEndian.AppendUint16(r.buf, rec.typ)
+	r.owner(rec.Owner)
+	r.buf = binary.BigEndian.AppendUint16(r.buf, rec.Type)
 	r.buf = binary.BigEndian.AppendUint16(r.buf, r.q.Class)
-	r.buf = binary.BigEndian.AppendUint32(r.buf, rec.ttl)
+	r.buf = binary.BigEndian.AppendUint32(r.buf, rec.TTL)
 	r.buf = append(r.buf, 0, 0)
 	at := len(r.buf)
 	r.rdata(rec)
@@ -111,7 +134,11 @@ func (r *reply) add(rec *record) bool {
 
 // owner appends the name of a record: pointing to that of the record before where
 // it is the same.
-func (r *reply) owner(n []byte) {
+func (r *Reply) owner(n []byte) {
+	if n == nil {
+		r.buf = binary.BigEndian.AppendUint16(r.buf, pointer|headerLen)
+		return
+	}
 	if r.lastAt > 0 && bytes.Equal(n, r.last) {
 		r.buf = binary.BigEndian.AppendUint16(r.buf, pointer|uint16(r.lastAt))
 		return
@@ -126,9 +153,9 @@ func (r *reply) owner(n []byte) {
 
 // rdata appends the data of a record. Only names in the types of RFC 1035 may be
 // compressed (RFC 3597 §4): never the target of SRV.
-func (r *reply) rdata(rec *record) {
-	d := rec.rdata
-	switch rec.typ {
+func (r *Reply) rdata(rec *Record) {
+	d := rec.Data
+	switch rec.Type {
 	case dns.TypeNS, dns.TypeCNAME, dns.TypePTR:
 		r.name(d, bytes.Equal)
 	case dns.TypeSOA:
@@ -151,7 +178,7 @@ const (
 // of its end as is there: all that a zone's answers have in common. Same is sameName
 // where the name takes the case that was asked, and bytes.Equal where it keeps its own
 // (RFC 4343 §4.1).
-func (r *reply) name(d []byte, same func(a, b []byte) bool) {
+func (r *Reply) name(d []byte, same func(a, b []byte) bool) {
 	d = d[:nameLen(d)]
 	for i := 0; d[i] != 0; i += 1 + int(d[i]) {
 		at := len(r.q.Name) - len(d) + i
@@ -165,18 +192,13 @@ func (r *reply) name(d []byte, same func(a, b []byte) bool) {
 }
 
 // finish writes header and OPT record, and gives out with the message behind it.
-// Flags may have AA, RA, AD and TC.
-func (r *reply) finish(rcode int, flags uint16) []byte {
-	if rcode > int(bitsRcode) && !r.q.EDNS.Present {
-		rcode = dns.RcodeServerFailure // has no room in the header (RFC 6891 §6.1.3)
-	}
-	flags = flags&(bitAA|bitRA|bitAD|bitTC) | bitQR | r.q.echo | uint16(rcode)&bitsRcode
-	if r.cut {
-		flags |= bitTC
+func (r *Reply) finish() []byte {
+	if r.Rcode > int(bitsRcode) && !r.q.EDNS.Present {
+		r.Rcode = dns.RcodeServerFailure // has no room in the header (RFC 6891 §6.1.3)
 	}
 	h := r.buf[r.start:]
 	binary.BigEndian.PutUint16(h[0:], r.q.id)
-	binary.BigEndian.PutUint16(h[2:], flags)
+	binary.BigEndian.PutUint16(h[2:], r.flags()|bitQR|r.q.echo|uint16(r.Rcode)&bitsRcode)
 	if len(r.q.Name) > 0 {
 		h[5] = 1
 	}
@@ -184,14 +206,30 @@ func (r *reply) finish(rcode int, flags uint16) []byte {
 		binary.BigEndian.PutUint16(h[6+2*s:], n)
 	}
 	if r.q.EDNS.Present {
-		r.opt(rcode)
+		r.opt(r.Rcode)
 	}
 	return r.buf
 }
 
+func (r *Reply) flags() (flags uint16) {
+	if r.Authoritative {
+		flags |= bitAA
+	}
+	if r.Truncated {
+		flags |= bitTC
+	}
+	if r.RecursionAvailable {
+		flags |= bitRA
+	}
+	if r.AuthenticatedData {
+		flags |= bitAD
+	}
+	return flags
+}
+
 // opt appends the OPT record, the only one: version 0, our size, the DO bit as it
 // was asked (RFC 3225 §3), and no other flag.
-func (r *reply) opt(rcode int) {
+func (r *Reply) opt(rcode int) {
 	h := r.buf[r.start:]
 	binary.BigEndian.PutUint16(h[10:], r.count[additional]+1)
 	r.buf = append(r.buf, 0)

@@ -306,12 +306,13 @@ func TestSetsAfterOneThatWasLeftOut(t *testing.T) {
 // An extended error has its place also behind an answer that fills the message.
 func TestExtendedErrorHasItsPlace(t *testing.T) {
 	q := &Query{Name: []byte("\x01x\x00"), Type: dns.TypeA, Class: dns.ClassINET, EDNS: EDNS{Present: true, Size: 512}}
-	var r reply
-	r.begin(q, []byte{0, dns.EDNS0EDE, 0, 2, 0, byte(dns.ExtendedErrorCodeStaleAnswer)}, nil)
+	var r Reply
+	r.begin(q, nil, nil)
+	r.Explain(dns.ExtendedErrorCodeStaleAnswer)
 	for i := range 100 {
-		r.require(answer, &record{owner: q.Name, typ: dns.TypeA, rdata: []byte{192, 0, 2, byte(i)}})
+		r.Answer(&Record{Owner: q.Name, Type: dns.TypeA, Data: []byte{192, 0, 2, byte(i)}})
 	}
-	out := r.finish(dns.RcodeSuccess, bitAA)
+	out := r.finish()
 	m := unpack(t, out)
 	if want := (512 - 12 - 7 - 11 - 6) / 16; len(out) > 512 || len(m.Answer) != want || !m.Truncated || ednsText(m.IsEdns0()) != " [edns0 1232 ede=3]" {
 		t.Errorf("%d octets, %d records, want %d: %v", len(out), len(m.Answer), want, m)

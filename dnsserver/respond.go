@@ -114,6 +114,8 @@ func (r *responder) answer(ctx context.Context, out []byte) (reply []byte, err e
 	var m *dns.Msg
 	if r.q.Class == dns.ClassCHAOS {
 		m, err = r.c.self.answer(&r.q)
+	} else if reply, done := r.c.direct(r.handler, &r.q, out); done {
+		return reply, nil
 	} else {
 		m, err = r.handler.Answer(ctx, &r.q)
 	}

@@ -81,6 +81,18 @@ func (h *specialHandler) find(n []byte) (z *specialZone, apex, ok bool) {
 	}
 }
 
+// Direct implements Direct: it passes on all names but the special ones.
+func (h *specialHandler) Direct(q *Query, r *Reply) bool {
+	next, ok := h.next.(Direct)
+	if !ok {
+		return false
+	}
+	var room [maxName]byte
+	name, _ := zone.Canonical(room[:0], q.Name)
+	z, _, _ := h.find(name)
+	return z == nil && next.Direct(q, r)
+}
+
 // Answer implements Handler.
 func (h *specialHandler) Answer(ctx context.Context, q *Query) (*dns.Msg, error) {
 	var room [maxName]byte
@@ -133,7 +145,8 @@ func (z *specialZone) answer(q *Query, apex, exists bool) (*dns.Msg, error) {
 	case z.below == loopback && q.Type == dns.TypeAAAA:
 		m.Answer = []dns.RR{&dns.AAAA{Hdr: h, AAAA: net.IPv6loopback}}
 	case q.Type == dns.TypeANY && (apex || z.below == loopback):
-		m.Answer = []dns.RR{something(owner, specialTTL)}
+		h.Rrtype = dns.TypeHINFO // RFC 8482 §4.2
+		m.Answer = []dns.RR{&dns.HINFO{Hdr: h, Cpu: "RFC8482"}}
 	case z.below == nothing && !apex && !exists:
 		m.Rcode = dns.RcodeNameError
 	}

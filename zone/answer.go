@@ -118,6 +118,9 @@ func (r *Record) AppendOwner(b []byte, apex Name) []byte {
 	return append(append(b, r.owner...), apex...)
 }
 
+// SameOwner reports whether two records of one answer have the same owner.
+func (r *Record) SameOwner(o *Record) bool { return r.owner == o.owner }
+
 // AppendRdata appends the uncompressed rdata in wire form.
 func (r *Record) AppendRdata(b []byte) []byte {
 	b = append(b, r.head[:r.size]...)
