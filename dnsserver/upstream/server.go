@@ -1,0 +1,93 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// remembered is how long a server is spared what it did not understand.
+const remembered = 10 * time.Minute
+
+// server is what a client knows of one server.
+type server struct {
+	addr   Addr
+	client *Client
+	n      counters
+	pool   pool
+
+	noEDNS until // it answers FORMERR to EDNS
+	noCase until // it does not repeat the case of the question
+}
+
+func newServer(c *Client, a Addr) *server {
+	s := &server{addr: a, client: c}
+	s.pool.s = s
+	return s
+}
+
+// until is a moment up to which something holds.
+type until struct{ nano atomic.Int64 }
+
+func (u *until) start(now time.Time) { u.nano.Store(now.Add(remembered).UnixNano()) }
+
+func (u *until) holds(now time.Time) bool {
+	n := u.nano.Load()
+	return n != 0 && now.UnixNano() < n
+}
+
+// exchange asks with EDNS, and once without where the server does not know it
+// (RFC 6891 §7).
+func (s *server) exchange(ctx context.Context, q *query) (*dns.Msg, error) {
+	s.n.queries.Add(1)
+	now := time.Now()
+	q.edns, q.mixed = !s.noEDNS.holds(now), !s.noCase.holds(now)
+	m, err := s.attempt(ctx, q)
+	if err != nil || m.Rcode != dns.RcodeFormatError || !q.edns {
+		return m, err
+	}
+	q.edns = false
+	plain, err := s.attempt(ctx, q)
+	if err != nil {
+		return m, nil
+	}
+	if plain.Rcode != dns.RcodeFormatError {
+		s.noEDNS.start(time.Now())
+	}
+	return plain, nil
+}
+
+// attempt asks over UDP, and over TCP when that is not enough or not safe.
+func (s *server) attempt(ctx context.Context, q *query) (*dns.Msg, error) {
+	if s.addr.tls {
+		m, _, err := s.stream(ctx, q)
+		return m, err
+	}
+	m, err := s.udp(ctx, q)
+	switch {
+	case errors.Is(err, errFolded):
+		return s.foldedCase(ctx, q)
+	case errors.Is(err, errTruncated), errors.Is(err, errGuessed), errors.Is(err, errMalformed):
+		m, _, err = s.stream(ctx, q)
+	}
+	return m, err
+}
+
+// foldedCase deals with a reply that is right but for the case of its question, which
+// is that of a server that does not repeat it, or of somebody who guessed all but that.
+// TCP tells: from there the server itself speaks. One without TCP must be believed.
+// From then on it is asked in the case of the asker.
+func (s *server) foldedCase(ctx context.Context, q *query) (*dns.Msg, error) {
+	m, v, err := s.stream(ctx, q)
+	if v == folded || err != nil && ctx.Err() == nil {
+		s.noCase.start(time.Now())
+	}
+	if err == nil || ctx.Err() != nil {
+		return m, err
+	}
+	q.mixed = false
+	return s.udp(ctx, q)
+}

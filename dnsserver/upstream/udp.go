@@ -1,0 +1,140 @@
+package upstream
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// Why an attempt over UDP is followed by one over TCP.
+var (
+	errGuessed = errors.New("replies to other questions came")
+	errFolded  = errors.New("the reply has the question in another case")
+)
+
+// Ports are drawn from here up (decision 0011). portTries is how many are tried before
+// the system is left to choose.
+const (
+	firstPort = 16384
+	portTries = 4
+)
+
+// maxForeign is how many messages that are no reply are ignored before the question is
+// asked over TCP.
+const maxForeign = 8
+
+// udp asks from a socket of its own and waits for the reply to what it has sent. What
+// else comes does not end the waiting (RFC 5452 §9.1).
+func (s *server) udp(ctx context.Context, q *query) (*dns.Msg, error) {
+	q.draw()
+	q.write(q.id())
+	c, err := dial(s.addr.at, q.ports())
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	began := time.Now()
+	end := began.Add(s.client.o.Timeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(end) {
+		end = d
+	}
+	_ = c.SetDeadline(end) // fails only where c is closed
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+		defer stop()
+	}
+	if _, err := c.Write(q.packed()); err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	msg, err := s.receive(c, q)
+	if err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	s.n.took(time.Since(began))
+	return s.readReply(q, msg)
+}
+
+// receive returns the reply, cut off where it is too long for datagrams.
+func (s *server) receive(c *net.UDPConn, q *query) ([]byte, error) {
+	for range maxForeign {
+		n, err := c.Read(q.in[:])
+		if err != nil {
+			return nil, err
+		}
+		msg := q.in[:n]
+		v := q.judge(msg)
+		if v != accepted {
+			s.n.mismatches.Add(1)
+		}
+		switch {
+		case v == wrongID:
+			return nil, errGuessed
+		case v == folded:
+			return nil, errFolded
+		case v == accepted && (truncated(msg) || n == len(q.in)):
+			return nil, errTruncated
+		case v == accepted:
+			return msg, nil
+		}
+	}
+	return nil, errGuessed
+}
+
+func truncated(msg []byte) bool { return binary.BigEndian.Uint16(msg[2:])&bitTC != 0 }
+
+// readReply reads a reply that was accepted.
+func (s *server) readReply(q *query, msg []byte) (*dns.Msg, error) {
+	m, err := q.read(msg)
+	if err != nil {
+		s.n.malformed.Add(1)
+	}
+	return m, err
+}
+
+// failed says why there is no reply: because of ctx, or of the server.
+func (s *server) failed(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		s.n.timeouts.Add(1)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.n.timeouts.Add(1)
+		return ErrTimeout
+	}
+	return err
+}
+
+// ports are those to try, of what was drawn.
+func (q *query) ports() (p [portTries]uint16) {
+	for i := range p {
+		n := binary.BigEndian.Uint16(q.random[2+2*i:])
+		p[i] = firstPort + uint16(uint32(n)*(1<<16-firstPort)>>16)
+	}
+	return p
+}
+
+// dial connects a socket, so that the system passes on what comes from the server's
+// address and port alone, and at once that nobody listens there.
+func dial(to netip.AddrPort, ports [portTries]uint16) (c *net.UDPConn, err error) {
+	network := "udp4"
+	if to.Addr().Is6() {
+		network = "udp6"
+	}
+	remote, local := net.UDPAddrFromAddrPort(to), new(net.UDPAddr)
+	for _, port := range ports {
+		local.Port = int(port)
+		if c, err = net.DialUDP(network, local, remote); err == nil {
+			return c, nil
+		}
+	}
+	return net.DialUDP(network, nil, remote)
+}
