@@ -63,6 +63,7 @@ func (q *Query) admit(msg []byte) error {
 		return q.cookieAlone()
 	}
 	q.echo |= head & bitCD
+	q.ad = head&bitAD != 0
 	return q.kind()
 }
 

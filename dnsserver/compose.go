@@ -22,7 +22,7 @@ type composer struct {
 func (c *composer) compose(q *Query, m *dns.Msg, out []byte) ([]byte, error) {
 	r := c.begin(q, out)
 	r.Rcode = m.Rcode
-	r.Authoritative, r.RecursionAvailable, r.AuthenticatedData, r.Truncated = m.Authoritative, m.RecursionAvailable, m.AuthenticatedData, m.Truncated
+	r.Authoritative, r.AuthenticatedData, r.Truncated = m.Authoritative, m.AuthenticatedData, m.Truncated
 	if info, ok := explanation(m.Extra); ok {
 		r.Explain(info)
 	}

@@ -35,10 +35,11 @@ var (
 
 // What handlers answer with.
 var (
-	errNotOurs  = &Failure{Rcode: dns.RcodeRefused, Info: dns.ExtendedErrorCodeNotAuthoritative, Why: "name is in no zone of ours"}
-	errNotReady = &Failure{Rcode: dns.RcodeServerFailure, Info: dns.ExtendedErrorCodeNotReady, Why: "sources have not reported yet"}
-	errBusy     = &Failure{Rcode: dns.RcodeServerFailure, Why: "too many queries wait for an answer"}
-	errServer   = &Failure{Rcode: dns.RcodeServerFailure, Why: "the answer could not be made"}
+	errNotOurs     = &Failure{Rcode: dns.RcodeRefused, Info: dns.ExtendedErrorCodeNotAuthoritative, Why: "name is in no zone of ours"}
+	errNoRecursion = &Failure{Rcode: dns.RcodeRefused, Info: dns.ExtendedErrorCodeProhibited, Why: "asker may not recurse"}
+	errNotReady    = &Failure{Rcode: dns.RcodeServerFailure, Info: dns.ExtendedErrorCodeNotReady, Why: "sources have not reported yet"}
+	errBusy        = &Failure{Rcode: dns.RcodeServerFailure, Why: "too many queries wait for an answer"}
+	errServer      = &Failure{Rcode: dns.RcodeServerFailure, Why: "the answer could not be made"}
 )
 
 // failureOf finds the reply for an error.

@@ -9,11 +9,11 @@ import (
 
 // A Handler answers one question.
 //
-// Of the message that it returns only the rcode, the flags AA, RA, AD and TC, and
-// the sections Answer, Ns and Extra are used: identity, question, other flags and
-// EDNS are those that belong to the query, and records are left out where they do
-// not fit. TC says that records are missing already. Of an OPT record in Extra the
-// extended error is used (RFC 8914).
+// Of the message that it returns only the rcode, the flags AA, AD and TC, and the
+// sections Answer, Ns and Extra are used: identity, question, other flags and EDNS are
+// those that belong to the query and its asker, and records are left out where they do
+// not fit. TC says that records are missing already. Of
+// an OPT record in Extra the extended error is used (RFC 8914).
 //
 // The message and its records are the server's from then on: packing writes to them.
 //
@@ -65,8 +65,10 @@ type Query struct {
 	// returns ErrWait.
 	MayWait bool
 
-	id   uint16
-	echo uint16 // bits of the header that the reply repeats
+	id        uint16
+	echo      uint16 // bits of the header that the reply repeats
+	ad        bool   // the AD bit
+	recursion bool   // the asker may recurse
 }
 
 // RecursionDesired tells the RD bit (RFC 1035 §4.1.1).
@@ -74,6 +76,14 @@ func (q *Query) RecursionDesired() bool { return q.echo&bitRD != 0 }
 
 // CheckingDisabled tells the CD bit (RFC 4035 §3.2.2).
 func (q *Query) CheckingDisabled() bool { return q.echo&bitCD != 0 }
+
+// MayRecurse reports whether the asker is among those of Options.Recursion. It is the RA
+// bit of the reply.
+func (q *Query) MayRecurse() bool { return q.recursion }
+
+// WantsAD reports whether the asker understands the AD bit (RFC 6840 §5.7): no other
+// gets it.
+func (q *Query) WantsAD() bool { return q.ad || q.EDNS.DO }
 
 // The sizes of replies.
 const (

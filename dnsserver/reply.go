@@ -12,11 +12,10 @@ import (
 // Explain comes first, if at all, then the records of Answer, of Authority, and the sets
 // of Additional. What is given is copied.
 type Reply struct {
-	Rcode              int // beyond 15 only to a query with EDNS, else SERVFAIL
-	Authoritative      bool
-	RecursionAvailable bool
-	AuthenticatedData  bool
-	Truncated          bool // set, too, when a record of Answer or Authority did not fit
+	Rcode             int // beyond 15 only to a query with EDNS, else SERVFAIL
+	Authoritative     bool
+	AuthenticatedData bool // told to those alone who understand it
+	Truncated         bool // set, too, when a record of Answer or Authority did not fit
 
 	q     *Query
 	buf   []byte
@@ -211,6 +210,7 @@ func (r *Reply) finish() []byte {
 	return r.buf
 }
 
+// flags has RA according to who asks, whatever the answer (RFC 1035 §4.1.1).
 func (r *Reply) flags() (flags uint16) {
 	if r.Authoritative {
 		flags |= bitAA
@@ -218,10 +218,10 @@ func (r *Reply) flags() (flags uint16) {
 	if r.Truncated {
 		flags |= bitTC
 	}
-	if r.RecursionAvailable {
+	if r.q.recursion {
 		flags |= bitRA
 	}
-	if r.AuthenticatedData {
+	if r.AuthenticatedData && r.q.WantsAD() {
 		flags |= bitAD
 	}
 	return flags

@@ -158,13 +158,13 @@ func TestRepliesReadAsTheyWereMade(t *testing.T) {
 		{answer: []string{"www.example. 1 IN TYPE65280 \\# 3 010203"}},
 		{},
 	} {
-		m := &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeNameError, RecursionAvailable: true, AuthenticatedData: true}}
+		m := &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeNameError, AuthenticatedData: true}}
 		for s, lines := range map[*[]dns.RR][]string{&m.Answer: tt.answer, &m.Ns: tt.authority, &m.Extra: tt.additional} {
 			for _, l := range lines {
 				*s = append(*s, rr(l))
 			}
 		}
-		got := unpack(t, ask(t, answering(m), UDP, query("www.example. A")))
+		got := unpack(t, ask(t, answering(m), UDP, query("www.example. A +ad")))
 		for _, s := range []struct {
 			name      string
 			got, want []dns.RR
@@ -173,7 +173,7 @@ func TestRepliesReadAsTheyWereMade(t *testing.T) {
 				t.Errorf("%s section\n got %s\nwant %s", s.name, g, w)
 			}
 		}
-		if got.Rcode != m.Rcode || !got.RecursionAvailable || !got.AuthenticatedData || got.Authoritative || got.Truncated {
+		if got.Rcode != m.Rcode || !got.AuthenticatedData || got.Authoritative || got.Truncated {
 			t.Errorf("header %v", got.MsgHdr)
 		}
 	}
@@ -266,7 +266,7 @@ func TestNamesThatOnlyLookLikeTheQuestion(t *testing.T) {
 	for _, owner := range []string{"www.example.", "xwww.example.", `\003www.example.`, "example.", "w.example.", "www.example.www.example.", ".", "le.", `www\007example.`, "www.exampl."} {
 		m.Answer = append(m.Answer, rr(owner+" 1 IN NS "+owner))
 	}
-	got := unpack(t, ask(t, answering(m), UDP, query("www.example. A")))
+	got := unpack(t, ask(t, answering(m), UDP, query("www.example. A +ad")))
 	if !slices.EqualFunc(got.Answer, m.Answer, func(a, b dns.RR) bool { return a.String() == b.String() }) {
 		t.Errorf("got\n%v\nwant\n%v", got.Answer, m.Answer)
 	}

@@ -12,14 +12,15 @@ import (
 // responder turns queries into replies, for one goroutine: its memory is used
 // again for the next query.
 type responder struct {
-	handler Handler
-	log     *limitedLog
-	n       *counters
-	errors  *budget // of replies to what is turned down; nil: unlimited
-	rates   *rates
-	slips   uint
-	q       Query
-	c       composer
+	handler   Handler
+	recursion *Askers
+	log       *limitedLog
+	n         *counters
+	errors    *budget // of replies to what is turned down; nil: unlimited
+	rates     *rates
+	slips     uint
+	q         Query
+	c         composer
 }
 
 // respond appends the reply to msg to out. It gives out as it was when there is
@@ -34,6 +35,7 @@ func (r *responder) respond(ctx context.Context, msg, out []byte) (reply []byte,
 func (r *responder) reply(ctx context.Context, msg, out []byte) (reply []byte, wait bool) {
 	start := len(out)
 	err := r.q.admit(msg)
+	r.q.recursion = err == nil && r.q.Class == dns.ClassINET && r.recursion.Have(r.q.From.Addr())
 	if err == nil && r.q.Class == dns.ClassCHAOS {
 		err = r.c.self.tells(&r.q)
 	}

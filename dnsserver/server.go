@@ -22,6 +22,9 @@ type Options struct {
 	Addrs []netip.AddrPort
 	// Handler answers what passes admission. Required.
 	Handler Handler
+	// Recursion are those who may recurse: their replies have RA. Nil is nobody, for a
+	// Handler that knows no names of others.
+	Recursion *Askers
 	// Log takes what an operator must know. Nil discards it.
 	Log *slog.Logger
 
@@ -202,7 +205,7 @@ func (s *Server) Stats() Stats {
 // newResponder is for one goroutine. Errors limits what it says to those whom it
 // does not answer; nil does not.
 func (s *Server) newResponder(n *counters, errors *budget) responder {
-	return responder{handler: s.o.Handler, log: s.log, n: n, errors: errors, rates: s.rates, c: composer{self: s.self}}
+	return responder{handler: s.o.Handler, recursion: s.o.Recursion, log: s.log, n: n, errors: errors, rates: s.rates, c: composer{self: s.self}}
 }
 
 // newCounters is called by Listen alone: afterwards the list of them is only read.

@@ -27,10 +27,10 @@ func (f *filter) scope(q *Question, a *Answer) scope {
 		})
 		return found != none
 	}
-	if q.View.inside() && look(q.View.mask, local, q.View.has) {
+	if q.View.Inside() && look(q.View.mask, local, q.View.has) {
 		return found
 	}
-	if look(maskAnywhere, anywhere, netSet.empty) || q.View.inside() {
+	if look(maskAnywhere, anywhere, netSet.empty) || q.View.Inside() {
 		return found
 	}
 	return all

@@ -197,7 +197,8 @@ type View struct {
 	mask uint64
 }
 
-func (v *View) inside() bool { return len(v.nets) > 0 }
+// Inside reports whether the asker is on a network that a source knows.
+func (v *View) Inside() bool { return len(v.nets) > 0 }
 
 // has reports whether the asker is on one of some networks.
 func (v *View) has(s netSet) bool {
