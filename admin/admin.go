@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-dns/rollcall/sources"
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
@@ -27,12 +28,18 @@ type Options struct {
 	// Waiting names what the server waits for before it can answer: there is no
 	// zone to show while there is any. Nil waits for nothing.
 	Waiting func() []string
+	// Sources says how the sources are doing: the method of the Supervisor. Nil
+	// tells nothing.
+	Sources func() []sources.Status
+	// Parts have metrics of their own.
+	Parts []Part
 }
 
 type handler struct {
 	Options
-	next  http.Handler
-	walks chan struct{} // holds an element while a zone is written
+	next   http.Handler
+	scrape http.Handler
+	walks  chan struct{} // holds an element while a zone is written
 }
 
 // maxWalks bounds the zones written at the same time: each sorts all records.
@@ -40,6 +47,8 @@ const maxWalks = 1
 
 // patience is how long a request waits for its turn.
 const patience = 5 * time.Second
+
+const metricsPath = "/metrics"
 
 // zonesPath is followed by the name of a zone.
 const zonesPath = "/v1/zones/"
@@ -49,18 +58,27 @@ func Handler(o Options, next http.Handler) http.Handler {
 	if o.Waiting == nil {
 		o.Waiting = func() []string { return nil }
 	}
-	return &handler{Options: o, next: next, walks: make(chan struct{}, maxWalks)}
+	return &handler{Options: o, next: next, scrape: o.metrics(), walks: make(chan struct{}, maxWalks)}
 }
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, ok := strings.CutPrefix(r.URL.Path, zonesPath)
-	if !ok || name == "" || strings.Contains(name, "/") {
+	switch {
+	case r.URL.Path == metricsPath:
+		r.Pattern = metricsPath // as a ServeMux would do, for whoever counts requests
+	case ok && name != "" && !strings.Contains(name, "/"):
+		r.Pattern = zonesPath + "{domain}"
+	default:
 		h.next.ServeHTTP(w, r)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	if p := h.getZone(w, r, name); p != nil {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		refusal(http.StatusMethodNotAllowed, "allowed here: GET, HEAD").with("Allow", "GET, HEAD").write(w)
+	} else if r.Pattern == metricsPath {
+		h.scrape.ServeHTTP(w, r)
+	} else if p := h.getZone(w, r, name); p != nil {
 		p.write(w)
 	}
 }

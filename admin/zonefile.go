@@ -13,9 +13,6 @@ import (
 
 // getZone writes a zone as a master file (RFC 1035 §5.1, media type RFC 4027).
 func (h *handler) getZone(w http.ResponseWriter, r *http.Request, name string) *problem {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return refusal(http.StatusMethodNotAllowed, "allowed here: GET, HEAD").with("Allow", "GET, HEAD")
-	}
 	from, err := askerOf(r)
 	if err != nil {
 		return refusal(http.StatusBadRequest, err.Error())

@@ -45,24 +45,38 @@ func (w *writer) remove(e *entry) {
 
 // enter puts an entry in the place of the one with its key, and leave takes it away.
 func (w *writer) enter(e *entry) {
-	before := w.entries.Len()
+	var by counts
+	if old, ok := w.entries.Get(e.key); ok {
+		by.states[old.in.State]--
+	}
+	by.states[e.in.State]++
 	w.entries.Set(w.edit, e.key, e)
-	w.count(e.key.Source, counts{instances: w.entries.Len() - before})
+	w.count(e.key.Source, by)
 }
 
 func (w *writer) leave(e *entry) {
+	var by counts
+	by.states[e.in.State]--
 	w.entries.Delete(w.edit, e.key)
-	w.count(e.key.Source, counts{instances: -1})
+	w.count(e.key.Source, by)
 }
 
-// counts is how many entries and static records there are.
-type counts struct{ instances, static int }
+// counts is how many entries, by their state, and static records there are.
+type counts struct {
+	states [len(stateNames)]int
+	static int
+}
 
 func (w *writer) count(source string, by counts) {
-	if by != (counts{}) {
-		n, _ := w.counts.Get(source)
-		w.counts.Set(w.edit, source, counts{n.instances + by.instances, n.static + by.static})
+	if by == (counts{}) {
+		return
 	}
+	n, _ := w.counts.Get(source)
+	for i := range n.states {
+		n.states[i] += by.states[i]
+	}
+	n.static += by.static
+	w.counts.Set(w.edit, source, n)
 }
 
 // point changes the members that are found by the addresses of m.

@@ -116,8 +116,17 @@ func (s *Snapshot) Service(name string) iter.Seq2[Key, *Instance] {
 
 // Count is how many instances a source has, also those that are not answered.
 func (s *Snapshot) Count(source string) int {
+	total := 0
+	for st := range stateNames {
+		total += s.CountIn(source, State(st))
+	}
+	return total
+}
+
+// CountIn is how many of them are in one state.
+func (s *Snapshot) CountIn(source string, st State) int {
 	n, _ := s.counts.Get(source)
-	return n.instances
+	return n.states[st]
 }
 
 // CountStatic is how many static records a source has, also those that are not answered.

@@ -223,6 +223,10 @@ func TestInstancesAreFoundByServiceAndCountedBySource(t *testing.T) {
 	down.Weight = 1
 	apply(t, z, put(down))
 	want("web.shop", "test/a test/b test/c", 4, 0)
+	if s := z.Snapshot(); s.CountIn("test", zone.Up) != 3 || s.CountIn("test", zone.Down) != 1 || s.CountIn("other", zone.Up) != 0 {
+		t.Errorf("%d are up and %d down, and %d of the other source; want 3, 1, 0",
+			s.CountIn("test", zone.Up), s.CountIn("test", zone.Down), s.CountIn("other", zone.Up))
+	}
 	apply(t, z, zone.Change{Drop: []string{down.ID}})
 	want("web.shop", "test/a test/c", 3, 0)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,6 +22,7 @@ const maxConns = 16_384
 type httpServer struct {
 	socket   *net.TCPListener
 	listener *conns
+	requests *requests
 	server   http.Server
 }
 
@@ -52,7 +54,17 @@ func listenHTTP(addr netip.AddrPort, inherited *sockets.Set, limit int, log *slo
 }
 
 // handle sets what is served, with the connections kept while there is room.
-func (s *httpServer) handle(h http.Handler) { s.server.Handler = s.listener.sparing(h) }
+func (s *httpServer) handle(h http.Handler) {
+	s.requests = countRequests(h)
+	s.server.Handler = s.listener.sparing(s.requests)
+}
+
+// stats tells what the server has done. It is safe for concurrent use.
+func (s *httpServer) stats() httpStats {
+	s.requests.mu.Lock()
+	defer s.requests.mu.Unlock()
+	return httpStats{maps.Clone(s.requests.count), len(s.listener.free)}
+}
 
 // file is a copy of the socket, for another process.
 func (s *httpServer) file() (*os.File, error) { return s.socket.File() }

@@ -129,7 +129,9 @@ func (s *server) wireSources(engine *engine, now func() int64) (err error) {
 	}
 	s.sources = sources.NewSupervisor(sources.Options{Zone: s.zone, Sink: s.checks, Sources: entries, Logger: s.log})
 	register := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status})
-	s.http.handle(admin.Handler(admin.Options{Zone: s.zone, Clock: now, NameServer: s.nameServer(), Waiting: s.waiting}, register))
+	s.http.handle(admin.Handler(admin.Options{
+		Zone: s.zone, Clock: now, NameServer: s.nameServer(), Waiting: s.waiting, Sources: s.sources.Status, Parts: s.parts(),
+	}, register))
 	if at := cfg.control(); at != "" {
 		if s.offer, err = handover.Listen(at); err != nil {
 			return fmt.Errorf("--control: %w", err)

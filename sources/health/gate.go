@@ -38,6 +38,7 @@ type Gate struct {
 	wards    map[string]*ward
 	revision uint64 // the last one given
 	agenda   agenda
+	stats    Stats // but for Checked
 }
 
 // New gives a gate. It passes changes on from the beginning, and probes while Run

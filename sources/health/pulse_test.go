@@ -53,7 +53,7 @@ func TestProbeThatCannotBeMadeSaysNothing(t *testing.T) {
 	in := checked("a", path("/", func(c *zone.Check) { c.Initial, c.Fall = zone.Up, 1 }))
 	tgt := newTarget("test", &in)
 	for range 20 {
-		r.busy++
+		r.stats.UnderWay++
 		r.note(time.Now(), &result{probe: tgt.probes[0], began: time.Now(), err: err})
 		r.agenda.remove(tgt.probes[0])
 	}
@@ -93,7 +93,7 @@ func TestExcusesAreBounded(t *testing.T) {
 	for n := 1; n <= maxExcused+1; n++ {
 		now := time.Now()
 		r.pulse.saw = now.Add(time.Hour) // always late
-		r.busy++
+		r.stats.UnderWay++
 		r.note(now, &result{probe: p, began: now, err: errors.New("no answer")})
 		r.agenda.remove(p)
 		want := zone.Up
@@ -104,7 +104,7 @@ func TestExcusesAreBounded(t *testing.T) {
 			t.Errorf("after %d failures: %v, want %v", n, got, want)
 		}
 	}
-	r.busy++
+	r.stats.UnderWay++
 	r.note(time.Now(), &result{probe: p, began: time.Now()})
 	if got := tgt.finding().state; got != zone.Up {
 		t.Errorf("a pass while we are late: %v, want up: it is the truth", got)

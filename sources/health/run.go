@@ -27,7 +27,6 @@ type run struct {
 	results  chan result
 	workers  sync.WaitGroup
 	started  int // workers
-	busy     int // probes under way
 	hung     int // those of them that hung last time
 	pulse    pulse
 	untold   map[*target]struct{} // what was found differs from what the zone was told
@@ -91,18 +90,21 @@ func (r *run) absorb(now time.Time, first *result) {
 
 func (r *run) note(now time.Time, res *result) {
 	p := res.probe
-	r.busy--
+	r.stats.UnderWay--
 	if p.hung {
 		r.hung--
 	}
 	if p.target.gone {
+		r.stats.Ignored++
 		return
 	}
 	p.due = later(res.began.Add(jittered(p.Interval)), now)
 	switch {
 	case r.blind(now, res.err):
+		r.stats.Ignored++
 	case res.err != nil && p.excused < maxExcused && r.pulse.excuses(res.began):
 		p.excused++
+		r.stats.Ignored++
 		p.due = now.Add(soon(p.Interval))
 	default:
 		if p.streak == 0 {
@@ -113,6 +115,7 @@ func (r *run) note(now time.Time, res *result) {
 		if res.err == nil {
 			p.best = res.spot
 		}
+		r.stats.count(res.err)
 		p.note(res.err)
 	}
 	if p.target.finding() != p.target.told {
@@ -195,7 +198,7 @@ func (r *run) told(verdicts []zone.Verdict) {
 func (r *run) start(ctx context.Context, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.busy < r.max {
+	for r.stats.UnderWay < r.max {
 		p := r.agenda.prompt.take(now)
 		if p == nil && r.hung < max(1, r.max*3/4) {
 			if p = r.agenda.hung.take(now); p != nil {
@@ -205,20 +208,23 @@ func (r *run) start(ctx context.Context, now time.Time) time.Duration {
 		if p == nil {
 			break
 		}
-		if r.busy++; r.busy > r.started {
+		if now.Sub(p.due) > late {
+			r.stats.Late++
+		}
+		if r.stats.UnderWay++; r.stats.UnderWay > r.started {
 			r.started++
 			r.workers.Go(func() { r.work(ctx) })
 		}
 		r.jobs <- p // there is room for as many as may be under way
 	}
 	rest := time.Hour
-	if r.busy > 0 {
+	if r.stats.UnderWay > 0 {
 		rest = maxRest
 	}
 	if len(r.untold) > 0 {
 		rest = min(rest, retellAfter)
 	}
-	if r.busy < r.max {
+	if r.stats.UnderWay < r.max {
 		rest = r.agenda.prompt.next(now, rest)
 		if r.hung < max(1, r.max*3/4) {
 			rest = r.agenda.hung.next(now, rest)

@@ -21,6 +21,8 @@ type guard struct {
 	since int64 // when somebody was heard last before the silence
 	again int64 // when somebody was heard first after it; 0: not yet
 	held  atomic.Int64
+	times atomic.Uint64 // that leases began to be held
+	began atomic.Int64  // when they did last, in nanoseconds of Unix time
 
 	// The last judgement: whether enough were heard in period before since.
 	judged int64
@@ -30,6 +32,14 @@ type guard struct {
 // Held counts the leases that have ended and are held, because the server seems to be
 // cut off from all whom it heard. It is safe for concurrent use.
 func (t *Table) Held() int { return int(t.guard.held.Load()) }
+
+// count counts a lease that begins to be held.
+func (g *guard) count() {
+	if g.held.Add(1) == 1 {
+		g.times.Add(1)
+		g.began.Store(time.Now().UnixNano())
+	}
+}
 
 // lastHeard is when any lease was granted to somebody who asked, or renewed.
 func (t *Table) lastHeard() (at int64) {

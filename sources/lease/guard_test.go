@@ -151,3 +151,31 @@ func TestLeasesThatAreReleasedAreNotHeld(t *testing.T) {
 		c.want(5, 4)
 	})
 }
+
+func TestStatsTellOfTheGuard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := gather(t, 6, 2)
+		for times := range uint64(2) {
+			c.pass(11*time.Second, c.all()...)
+			if st := c.tab.Stats(); st.Held != 0 || !st.HeldSince.IsZero() || st.Holds != times {
+				t.Errorf("while all are heard: %+v, want that none was held since, %d times", st, times)
+			}
+			end := time.Now().Add(-c.sinceBeat()).Add(30 * time.Second)
+			c.pass(35 * time.Second)
+			if st := c.tab.Stats(); st.Held != 6 || st.Holds != times+1 || st.HeldSince.Sub(end).Abs() > 100*time.Millisecond {
+				t.Errorf("in silence: %+v, want that all 6 are held since %v", st, end)
+			}
+		}
+		c.pass(11*time.Second, c.all()...)
+		c.tab.Release("s0")
+		delete(c.leases, "s0")
+		c.pass(2*time.Minute, "s1")
+		st := c.tab.Stats()
+		if st.Live != 1 || st.Granted != 6 || st.Removed != 1 || st.Expired != 4 || st.Renewed < 18 || st.Held != 0 {
+			t.Errorf("in the end: %+v", st)
+		}
+	})
+}
+
+// sinceBeat is how long ago services spoke that do.
+func (c *crowd) sinceBeat() time.Duration { return time.Since(c.began) % (10 * time.Second) }

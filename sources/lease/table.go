@@ -24,14 +24,17 @@ type Table struct {
 	n      atomic.Int64
 	wheel  wheel // the owner's
 	guard  guard // the owner's
+
+	granted, expired, removed atomic.Uint64
 }
 
 type shard struct {
 	mu sync.RWMutex // guards the map; only the owner changes it
 	m  map[string]*entry
 
-	heard atomic.Int64 // when a holder of one of them was heard last
-	_     [24]byte     // keeps the locks on cache lines of their own
+	heard   atomic.Int64 // when a holder of one of them was heard last
+	renewed atomic.Uint64
+	_       [16]byte // keeps the locks on cache lines of their own
 }
 
 // entry is one lease. Readers of the zone see its deadline without the lock.
@@ -75,13 +78,16 @@ func (t *Table) find(id string) *entry {
 // that asks for it; the zero Addr when nobody does, as after a restart.
 func (t *Table) Grant(id string, from netip.Addr, period time.Duration) (l *zone.Lease, created bool) {
 	e := t.find(id)
+	s := t.shard(id)
 	if created = e == nil; created {
 		e = &entry{id: id}
-		s := t.shard(id)
 		s.mu.Lock()
 		s.m[id] = e
 		s.mu.Unlock()
 		t.n.Add(1)
+		t.granted.Add(1)
+	} else {
+		s.renewed.Add(1)
 	}
 	now := t.now()
 	t.countHeld(e.grant(now, t.hear(id, from, now), period))
@@ -101,6 +107,9 @@ func (t *Table) Renew(id string, from netip.Addr) bool {
 	now := t.now()
 	ok, wasHeld := e.renew(now, t.hear(id, from, now))
 	t.countHeld(wasHeld)
+	if ok {
+		t.shard(id).renewed.Add(1)
+	}
 	return ok
 }
 
@@ -128,6 +137,7 @@ func (t *Table) Release(id string) bool {
 	t.countHeld(e.kill())
 	e.unlink()
 	t.forget(e)
+	t.removed.Add(1)
 	return true
 }
 
@@ -202,6 +212,7 @@ func (t *Table) Expire(max int) []string {
 		}
 		t.countHeld(wasHeld)
 		t.forget(e)
+		t.expired.Add(1)
 		ids = append(ids, e.id)
 	}
 	return ids
@@ -214,7 +225,7 @@ func (t *Table) hold(e *entry, now int64) bool {
 		return false
 	}
 	if e.hold(now, until) {
-		t.guard.held.Add(1)
+		t.guard.count()
 	}
 	t.wheel.refile(e)
 	return true

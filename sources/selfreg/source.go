@@ -143,6 +143,9 @@ func (s *Source) Records() []lease.Record {
 	return slices.Collect(s.live())
 }
 
+// Leases tells how the leases of all registrations are doing.
+func (s *Source) Leases() lease.Stats { return s.leases.Stats() }
+
 // report sends the complete set.
 func (s *Source) report(ctx context.Context, sink sources.Sink) error {
 	page := zone.Change{Kind: zone.SyncPart}
