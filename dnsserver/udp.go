@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// udpLoop reads and answers the datagrams of one socket, one after another: the
-// answers are made in less time than starting a goroutine takes.
+// udpLoop reads and answers the datagrams of one socket, batch by batch: an answer is
+// made in less time than starting a goroutine takes, and much less than a system call.
 type udpLoop struct {
 	server   *Server
 	conn     *net.UDPConn
@@ -34,16 +34,15 @@ const readPause = 10 * time.Millisecond
 
 // serve returns when reading is stopped, or with an error when the socket is gone.
 func (u *udpLoop) serve(ctx context.Context) error {
-	in, out := make([]byte, 1<<16), make([]byte, 0, maxUDPSize)
-	var control []byte
-	if u.wildcard {
-		control = make([]byte, infoSpace)
+	b, err := newBatch(u.conn, u.wildcard)
+	if err != nil {
+		return err
 	}
 	for {
-		n, nc, _, from, err := u.conn.ReadMsgUDPAddrPort(in, control)
+		n, err := b.receive()
 		switch {
 		case err == nil:
-			u.answer(ctx, in[:n], out[:0], control[:nc], from)
+			u.answer(ctx, b, n)
 		case u.server.stopping.Load():
 			return nil
 		case errors.Is(err, net.ErrClosed):
@@ -56,14 +55,28 @@ func (u *udpLoop) serve(ctx context.Context) error {
 	}
 }
 
-func (u *udpLoop) answer(ctx context.Context, msg, out, control []byte, from netip.AddrPort) {
+// answer answers the first n datagrams of a batch.
+func (u *udpLoop) answer(ctx context.Context, b *batch, n int) {
+	for i := range n {
+		msg, control, from := b.datagram(i)
+		if reply := u.reply(ctx, msg, b.room(i), control, from); len(reply) > 0 {
+			b.reply(i, reply)
+		}
+	}
+	if failed, err := b.send(); failed > 0 {
+		u.failed(failed, err)
+	}
+}
+
+// reply appends the reply to msg to out, or nothing.
+func (u *udpLoop) reply(ctx context.Context, msg, out, control []byte, from netip.AddrPort) []byte {
 	local := u.addr
 	if u.wildcard {
 		asked, ok := askedAddr(control)
 		if !ok {
 			u.r.n.queries[UDP].Add(1)
 			u.r.n.dropped.Add(1)
-			return
+			return nil
 		}
 		local = netip.AddrPortFrom(asked, u.addr.Port())
 	}
@@ -72,24 +85,25 @@ func (u *udpLoop) answer(ctx context.Context, msg, out, control []byte, from net
 	if wait && !u.later(ctx, msg, control, from) {
 		reply = u.r.busy(out)
 	}
-	u.send(reply, control, from)
+	return reply
 }
 
 // later answers msg when its answer is there.
 func (u *udpLoop) later(ctx context.Context, msg, control []byte, from netip.AddrPort) bool {
 	control = slices.Clone(control)
-	return u.server.waiters.start(ctx, &u.r.q, msg, 0, func(reply []byte) { u.send(reply, control, from) })
+	return u.server.waiters.start(ctx, &u.r.q, msg, 0, func(reply []byte) {
+		if len(reply) == 0 {
+			return
+		}
+		if _, _, err := u.conn.WriteMsgUDPAddrPort(reply, control, from); err != nil {
+			u.failed(1, err)
+		}
+	})
 }
 
-// send sends a reply, when there is one.
-func (u *udpLoop) send(reply, control []byte, from netip.AddrPort) {
-	if len(reply) == 0 {
-		return
-	}
-	if _, _, err := u.conn.WriteMsgUDPAddrPort(reply, control, from); err != nil {
-		u.r.n.errors.Add(1)
-		u.server.log.warn(sending, "cannot send a reply", "address", u.addr, "to", from, "err", err)
-	}
+func (u *udpLoop) failed(replies int, err error) {
+	u.r.n.errors.Add(uint64(replies))
+	u.server.log.warn(sending, "cannot send replies", "address", u.addr, "replies", replies, "err", err)
 }
 
 func unmapped(a netip.AddrPort) netip.AddrPort {

@@ -262,7 +262,8 @@ func TestRepliesThatWaitedAreLimited(t *testing.T) {
 		}
 	}
 	s.waiters.wg.Wait()
-	u.send([]byte("the end"), nil, to)
+	_, err = u.conn.WriteToUDPAddrPort([]byte("the end"), to)
+	check(t, err)
 	replies := 0
 	for reply := w.receive(); string(reply) != "the end"; reply = w.receive() {
 		if replies++; len(reply) == 0 {
