@@ -63,7 +63,9 @@ var rules = []rule{
 		"what listens already is no matter of what is said through it"},
 	{"program", []string{"client"},
 		"it keeps a program registered, as any client could"},
-	{"cmd/rollcall", []string{"zone", "dnsserver", "sources", "sources/docker", "sources/lease", "sources/selfreg", "sources/static", "sources/health", "admin", "client", "program", "sockets", "handover", "github.com/urfave/cli/v2", "go.yaml.in/yaml/v4", "github.com/miekg/dns", "golang.org/x/sync"},
+	{"install", []string{"github.com/rogpeppe/go-internal/diff"},
+		"it edits files, and knows nothing of the server that they name"},
+	{"cmd/rollcall", []string{"zone", "dnsserver", "install", "sources", "sources/docker", "sources/lease", "sources/selfreg", "sources/static", "sources/health", "admin", "client", "program", "sockets", "handover", "github.com/urfave/cli/v2", "go.yaml.in/yaml/v4", "github.com/miekg/dns", "golang.org/x/sync"},
 		"the program is the only place that knows everything, and does the work of none of it"},
 	{"integration", []string{"integration/internal", "github.com/rogpeppe/go-internal", "github.com/google/go-cmp", "github.com/miekg/dns"},
 		"these tests know the shipped program only from outside"},
@@ -95,7 +97,7 @@ var sole = map[string][]string{
 	"github.com/miekg/dns":            {"dnsserver", "dnsserver/upstream", "dnsserver/upstream/upstreamtest", "cmd/rollcall", "sources/health", "zone/zonetest"},
 	"go.yaml.in/yaml/v4":              {"cmd/rollcall", "sources/static"},
 	"github.com/prometheus":           {"admin"},
-	"github.com/rogpeppe/go-internal": {},
+	"github.com/rogpeppe/go-internal": {"install"},
 }
 
 type pkg struct {
