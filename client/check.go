@@ -8,6 +8,7 @@ import "time"
 type Check struct {
 	Kind   string // "http", "https", "tcp", "grpc", "grpcs" or "dns"
 	Target string // of HTTP a path such as "/health"; of gRPC a service, "" the whole server; of DNS a name, "" any answer
+	Method string // of HTTP: "GET", "HEAD" or "OPTIONS"; "" is "GET"
 	Host   string // the name by which an HTTP or TLS server is asked; "" is the address
 	Verify bool   // over TLS the certificate must be valid for Host
 	Port   string // name or number of a port; "" is the first that fits
@@ -33,6 +34,7 @@ func (c *Check) body() map[string]any {
 			b[name] = value
 		}
 	}
+	set("method", c.Method, c.Method != "")
 	set("host", c.Host, c.Host != "")
 	set("verify", true, c.Verify)
 	set("port", c.Port, c.Port != "")

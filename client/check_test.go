@@ -13,7 +13,7 @@ import (
 func TestCheckIsRegistered(t *testing.T) {
 	s := newServer(t)
 	whole := client.Check{
-		Kind: "https", Target: "/health", Host: "shop.example", Verify: true, Port: "http",
+		Kind: "https", Target: "/health", Method: "HEAD", Host: "shop.example", Verify: true, Port: "http",
 		Interval: 5 * time.Second, Timeout: time.Second, Rise: 2, Fall: 4, Initial: client.Up,
 	}
 	tests := []struct {
@@ -24,7 +24,7 @@ func TestCheckIsRegistered(t *testing.T) {
 		{"defaults", client.Check{Kind: "grpc"}, zone.Check{Kind: zone.CheckGRPC, Interval: 10 * time.Second, Timeout: 2 * time.Second, Rise: 1, Fall: 3}},
 		{"TCP", client.Check{Kind: "tcp", Port: "9000"}, zone.Check{Kind: zone.CheckTCP, Port: "9000", Interval: 10 * time.Second, Timeout: 2 * time.Second, Rise: 1, Fall: 3}},
 		{"whole", whole, zone.Check{
-			Kind: zone.CheckHTTPS, Target: "/health", Host: "shop.example", Verify: true, Port: "http",
+			Kind: zone.CheckHTTPS, Target: "/health", Method: "HEAD", Host: "shop.example", Verify: true, Port: "http",
 			Interval: 5 * time.Second, Timeout: time.Second, Rise: 2, Fall: 4, Initial: zone.Up,
 		}},
 	}

@@ -19,6 +19,7 @@ type Check struct {
 	// on; of GRPC the name of a service, "" for the whole server; of DNS a name
 	// that has to exist, "" for any answer. TCP has none.
 	Target string
+	Method string // of HTTP: GET, HEAD or OPTIONS; "" is GET
 	// Host is the name of the server, in the HTTP request and over TLS. Nothing is
 	// looked up or reached by it. "" is the address.
 	Host   string
@@ -171,6 +172,15 @@ func (f *faults) checkTarget(field string, c *Check) {
 		if _, err := ParseName(c.Target); err != nil {
 			f.add(field+"Target", c.Target, "must be a domain name")
 		}
+	}
+	switch c.Method {
+	case "":
+	case "GET", "HEAD", "OPTIONS": // safe ones (RFC 9110 §9.2.1)
+		if c.Kind != CheckHTTP && c.Kind != CheckHTTPS {
+			f.add(field+"Method", c.Method, "must not be given: the check is not over HTTP")
+		}
+	default:
+		f.add(field+"Method", c.Method, "must be GET, HEAD or OPTIONS: a check changes nothing")
 	}
 	if len(c.Host) > 255 || !printable(c.Host) || strings.ContainsAny(c.Host, "/@?#\\") {
 		f.add(field+"Host", c.Host, "must be the name of a host, or a name and a port")

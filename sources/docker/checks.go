@@ -23,8 +23,11 @@ var checkKinds = []struct {
 	{"grpc", zone.CheckGRPC}, {"grpcs", zone.CheckGRPCS}, {"dns", zone.CheckDNS},
 }
 
+// maxChecks is how many an instance may have, as in the zone.
+const maxChecks = 16
+
 // checkOptions are the keys beside them; only those of a container have "port".
-var checkOptions = []string{"interval", "timeout", "rise", "fall", "initial", "host", "verify"}
+var checkOptions = []string{"interval", "timeout", "rise", "fall", "initial", "method", "host", "verify"}
 
 // checkKey reports whether a key after "check." means something.
 func checkKey(key string) bool {
@@ -127,6 +130,7 @@ func (b *builder) check(p portKey) (c zone.Check, from value, ok bool) {
 		c.Kind = zone.CheckGRPCS
 	}
 	b.checkTimes(p, &c)
+	c.Method = strings.ToUpper(b.checkMethod(p, c.Kind).text)
 	c.Host = b.checkOption(p, "host").text
 	if v := b.checkOption(p, "verify"); v.given() {
 		var err error
@@ -148,11 +152,6 @@ func (b *builder) refusedChecks(p portKey) {
 			b.fault(v.fault(reason))
 		}
 	}
-	for _, key := range []string{"http_method", "https_method"} {
-		if v := b.set.check(p, key); v.given() && !strings.EqualFold(v.text, "GET") {
-			b.fault(v.fault("is not honoured: checks ask with GET"))
-		}
-	}
 }
 
 // checkOption finds what is said of one port's check, else of that of the container.
@@ -163,6 +162,14 @@ func (b *builder) checkOption(p portKey, key string) value {
 		}
 	}
 	return b.set.check(portKey{}, key)
+}
+
+// checkMethod finds the method of a check, which Registrator's names say of each kind.
+func (b *builder) checkMethod(p portKey, k zone.CheckKind) value {
+	if v := b.checkOption(p, "method"); v.given() || k != zone.CheckHTTP && k != zone.CheckHTTPS {
+		return v
+	}
+	return b.checkOption(p, k.String()+"_method")
 }
 
 func (b *builder) checkTimes(p portKey, c *zone.Check) {
@@ -254,6 +261,10 @@ func (b *builder) checksOf(in *zone.Instance, ports []port, common *zone.Check, 
 			continue
 		}
 		kept = append(kept, c)
+	}
+	if len(kept) > maxChecks {
+		b.fault(fmt.Errorf("only %d of its %d checks are made", maxChecks, len(kept)))
+		kept = kept[:maxChecks]
 	}
 	in.Checks = kept
 }

@@ -33,11 +33,16 @@ func TestChecksOfLabelsAndVariables(t *testing.T) {
 			"  check grpcs  :80 10s/2s 1/3 starting\n"},
 		{"ours win over Registrator's", `"rollcall.check.http":"/ours"`, `"SERVICE_CHECK_HTTP=/theirs"`, head +
 			"  check http /ours :80 10s/2s 1/3 starting\n"},
-		{"what cannot be honoured", ``, `"SERVICE_CHECK_SCRIPT=curl $SERVICE_IP","SERVICE_CHECK_CMD=/check.sh","SERVICE_CHECK_TTL=30s","SERVICE_CHECK_HTTP_METHOD=POST"`, head +
+		{"what cannot be honoured", ``, `"SERVICE_CHECK_SCRIPT=curl $SERVICE_IP","SERVICE_CHECK_CMD=/check.sh","SERVICE_CHECK_TTL=30s"`, head +
 			`! container web1: variable SERVICE_CHECK_SCRIPT "curl $SERVICE_IP" is not honoured: nothing is run in a container; give it a HEALTHCHECK; ` +
 			`variable SERVICE_CHECK_CMD "/check.sh" is not honoured: nothing is run in a container; give it a HEALTHCHECK; ` +
-			`variable SERVICE_CHECK_TTL "30s" is not honoured: nobody renews it; give it another check or a HEALTHCHECK; ` +
-			`variable SERVICE_CHECK_HTTP_METHOD "POST" is not honoured: checks ask with GET` + "\n"},
+			`variable SERVICE_CHECK_TTL "30s" is not honoured: nobody renews it; give it another check or a HEALTHCHECK` + "\n"},
+		{"another method", `"rollcall.check.http":"/","rollcall.check.method":"options"`, ``, head +
+			"  check http / :80 10s/2s 1/3 starting method=OPTIONS\n"},
+		{"Registrator's methods, one for each protocol", ``, `"SERVICE_80_CHECK_HTTP=/","SERVICE_443_CHECK_HTTPS=/","SERVICE_CHECK_HTTP_METHOD=head","SERVICE_CHECK_HTTPS_METHOD=GET","SERVICE_443_CHECK_HTTP_METHOD=POST"`, head +
+			"  check http / :80 10s/2s 1/3 starting method=HEAD\n  check https / :443 10s/2s 1/3 starting method=GET\n"},
+		{"a method that may change something", ``, `"SERVICE_CHECK_HTTP=/","SERVICE_CHECK_HTTP_METHOD=POST"`, head +
+			`! container web1: variable SERVICE_CHECK_HTTP "/" is left out: its method must be GET, HEAD or OPTIONS: a check changes nothing` + "\n"},
 		{"two kinds", `"rollcall.check.http":"/","rollcall.check.tcp":"true"`, ``, head +
 			"  check http / :80 10s/2s 1/3 starting\n" +
 			`! container web1: label rollcall.check.tcp "true" is left out: label rollcall.check.http says how it is checked` + "\n"},
@@ -83,5 +88,22 @@ func TestCheckFindsThePublishedPort(t *testing.T) {
 	}
 	if want := "172.17.0.2:80 192.0.2.10:32768"; strings.Join(got, " ") != want {
 		t.Errorf("checked at %v, want %s", got, want)
+	}
+}
+
+func TestChecksBeyondTheBoundAreLeftOut(t *testing.T) {
+	var ports, labels []string
+	for i := range 20 {
+		ports = append(ports, fmt.Sprintf(`"%d/tcp":{}`, 8000+i))
+		labels = append(labels, fmt.Sprintf(`"rollcall.port.%d.check.tcp":"true"`, 8000+i))
+	}
+	c := decoded(t, fmt.Sprintf(`{"Config":{"ExposedPorts":{%s},"Labels":{%s}},"NetworkSettings":{%s}}`,
+		strings.Join(ports, ","), strings.Join(labels, ","), bridge))
+	out := instanceOf(c, &testScene)
+	if len(out.instances) != 1 || len(out.instances[0].Checks) != 16 || len(out.instances[0].Endpoints[0].Ports) != 20 {
+		t.Fatalf("got\n%s\nwant one instance with 20 ports and 16 checks", written(out))
+	}
+	if want := "container web1: only 16 of its 20 checks are made"; out.problem == nil || out.problem.Error() != want {
+		t.Errorf("got the problem %v, want %s", out.problem, want)
 	}
 }

@@ -82,6 +82,9 @@ func written(out outcome) string {
 			if c.Host != "" {
 				fmt.Fprintf(&b, " host=%s verify=%v", c.Host, c.Verify)
 			}
+			if c.Method != "" {
+				fmt.Fprintf(&b, " method=%s", c.Method)
+			}
 			b.WriteByte('\n')
 		}
 	}

@@ -30,8 +30,8 @@ func tryDNS(ctx context.Context, c *zone.Check, s *zone.Spot, share time.Duratio
 	return err
 }
 
-// exchange asks for a name that has to exist, or for the root, where any answer
-// will do: what matters then is that there is one.
+// exchange asks for a name that has to exist, or for the root, where every answer
+// will do but that the server has failed: one that knows nothing of it refuses.
 func exchange(ctx context.Context, c *zone.Check, s *zone.Spot, conn net.Conn) error {
 	name, qtype := c.Target, dns.TypeA
 	if name == "" {
@@ -45,7 +45,7 @@ func exchange(ctx context.Context, c *zone.Check, s *zone.Spot, conn net.Conn) e
 	switch {
 	case err != nil:
 		return &failure{what, err}
-	case reply.Rcode == dns.RcodeSuccess, c.Target == "" && reply.Rcode == dns.RcodeNameError:
+	case reply.Rcode == dns.RcodeSuccess, c.Target == "" && reply.Rcode != dns.RcodeServerFailure:
 		return nil
 	}
 	return fmt.Errorf("%s: %s", what, rcodeOf(reply))

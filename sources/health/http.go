@@ -2,6 +2,7 @@ package health
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -18,24 +19,25 @@ import (
 // maxAnswer is how much of an answer is read; what comes behind it does not matter.
 const maxAnswer = 64 << 10
 
-// tryHTTP asks with one GET, and takes what net/http would do for a client that
+// tryHTTP asks with one request, and takes what net/http would do for a client that
 // stays: no connection is kept, nothing is followed, and the body is thrown away.
 func (w *worker) tryHTTP(ctx context.Context, c *zone.Check, s *zone.Spot, tcp *net.TCPConn) error {
+	what := methodOf(c) + " " + urlOf(c, s)
 	conn, err := secured(ctx, c, tcp, "http/1.1")
 	if err != nil {
-		return &failure{"GET " + urlOf(c, s) + ": TLS", err}
+		return &failure{what + ": TLS", err}
 	}
 	// Whoever closes first has to remember the connection for a minute: so it is
 	// cut, once there is nothing more to come.
 	tcp.SetLinger(0)
 	h, err := w.get(conn, c, s)
 	if err != nil {
-		return &failure{"GET " + urlOf(c, s), err}
+		return &failure{what, err}
 	}
 	if h.status/100 == 2 {
 		return nil
 	}
-	text := strings.TrimSpace(fmt.Sprintf("GET %s: %d %s", urlOf(c, s), h.status, http.StatusText(h.status)))
+	text := strings.TrimSpace(fmt.Sprintf("%s: %d %s", what, h.status, http.StatusText(h.status)))
 	if h.status/100 == 3 && h.location != "" {
 		text += fmt.Sprintf(" to %.120q: redirects are not followed", h.location)
 	}
@@ -66,6 +68,8 @@ func secured(ctx context.Context, c *zone.Check, tcp *net.TCPConn, alpn string) 
 	return conn, conn.HandshakeContext(ctx)
 }
 
+func methodOf(c *zone.Check) string { return cmp.Or(c.Method, http.MethodGet) }
+
 // hostOf is the name by which the server is asked.
 func hostOf(c *zone.Check, s *zone.Spot) string {
 	if c.Host != "" {
@@ -80,7 +84,7 @@ func urlOf(c *zone.Check, s *zone.Spot) string {
 
 // get sends the request, and reads the answer to its end or to maxAnswer.
 func (w *worker) get(conn net.Conn, c *zone.Check, s *zone.Spot) (h head, err error) {
-	b := append(w.buf[:0], "GET "...)
+	b := append(append(w.buf[:0], methodOf(c)...), ' ')
 	b = append(b, c.Target...)
 	b = append(b, " HTTP/1.1\r\nHost: "...)
 	b = append(b, hostOf(c, s)...)
@@ -110,7 +114,7 @@ func (w *worker) get(conn net.Conn, c *zone.Check, s *zone.Spot) (h head, err er
 			}
 		}
 		switch whole := size > 0 && !h.interim(); {
-		case whole && (h.status/100 != 2 || h.ended(b[size:]) || readErr == io.EOF && h.length < 0 || len(b) >= maxAnswer):
+		case whole && (h.status/100 != 2 || c.Method == http.MethodHead || h.ended(b[size:]) || readErr == io.EOF && h.length < 0 || len(b) >= maxAnswer):
 			return h, nil
 		case readErr != nil:
 			return h, readErr

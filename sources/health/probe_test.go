@@ -169,6 +169,10 @@ func TestHTTPCheckIsBounded(t *testing.T) {
 		replies("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")(c)
 		silent(c)
 	}
+	bare := func(c net.Conn) {
+		replies("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")(c)
+		silent(c)
+	}
 	brief := func(c *zone.Check) { c.Timeout = 200 * time.Millisecond }
 	tests := []struct {
 		name   string
@@ -179,6 +183,7 @@ func TestHTTPCheckIsBounded(t *testing.T) {
 		{"a body without end", endless, httpCheck(), ""},
 		{"a connection that is kept", kept, httpCheck(), ""},
 		{"a body that takes too long", dripping, httpCheck(brief), get + "no answer within 200ms"},
+		{"the length of what HEAD does not send", bare, httpCheck(func(c *zone.Check) { c.Method = "HEAD" }), ""},
 		{"no answer", silent, httpCheck(brief), get + "no answer within 200ms"},
 	}
 	for _, tt := range tests {
@@ -207,6 +212,10 @@ func TestHTTPCheckAsksTheInstanceAlone(t *testing.T) {
 	reason(t, httpCheck(), spots(addr))
 	if r := <-asked; r.Host != addr.String() {
 		t.Errorf("without a host it asks for %q, want %s", r.Host, addr)
+	}
+	reason(t, httpCheck(func(c *zone.Check) { c.Method = "OPTIONS" }), spots(addr))
+	if r := <-asked; r.Method != "OPTIONS" {
+		t.Errorf("asked with %s, want OPTIONS", r.Method)
 	}
 }
 
@@ -394,7 +403,7 @@ func TestGRPCCheck(t *testing.T) {
 
 func TestDNSCheck(t *testing.T) {
 	handler := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-		rcode := map[string]int{"there.": dns.RcodeSuccess, ".": dns.RcodeNameError, "refused.": dns.RcodeRefused}
+		rcode := map[string]int{"there.": dns.RcodeSuccess, "refused.": dns.RcodeRefused}
 		r := new(dns.Msg).SetReply(q)
 		r.Rcode = dns.RcodeNameError
 		if c, ok := rcode[q.Question[0].Name]; ok {
@@ -437,6 +446,7 @@ func TestDNSCheck(t *testing.T) {
 		{"a name that is not", "gone", []zone.Spot{udp}, "ask ADDR for gone. A: NXDOMAIN"},
 		{"over TCP", "refused", []zone.Spot{tcp}, "ask ADDR for refused. A: REFUSED"},
 		{"any answer", "", []zone.Spot{udp}, ""},
+		{"a refusal is an answer", "", []zone.Spot{tcp}, ""},
 		{"no answer", "", []zone.Spot{mute}, "connect to ADDR: no answer within 200ms"},
 		{"the other answers", "", []zone.Spot{mute, udp}, ""},
 	}

@@ -31,6 +31,7 @@ func (f *faults) check(into *[]zone.Check) setter {
 			field{"grpc", kind(zone.CheckGRPC)},
 			field{"grpcs", kind(zone.CheckGRPCS)},
 			field{"dns", kind(zone.CheckDNS)},
+			field{"method", f.text(&c.Method)},
 			field{"host", f.text(&c.Host)},
 			field{"verify", f.flag(&c.Verify)},
 			field{"port", f.checkPort(&c.Port)},
@@ -137,6 +138,7 @@ type wireCheck struct {
 	GRPC     *string `json:"grpc,omitempty"`
 	GRPCS    *string `json:"grpcs,omitempty"`
 	DNS      *string `json:"dns,omitempty"`
+	Method   string  `json:"method,omitempty"`
 	Host     string  `json:"host,omitempty"`
 	Verify   bool    `json:"verify,omitempty"`
 	Port     string  `json:"port,omitempty"`
@@ -149,7 +151,7 @@ type wireCheck struct {
 
 func wireCheckOf(c zone.Check) wireCheck {
 	w := wireCheck{
-		TCP: c.Kind == zone.CheckTCP, Host: c.Host, Verify: c.Verify, Port: c.Port,
+		TCP: c.Kind == zone.CheckTCP, Method: c.Method, Host: c.Host, Verify: c.Verify, Port: c.Port,
 		Interval: c.Interval.String(), Timeout: c.Timeout.String(), Rise: c.Rise, Fall: c.Fall, Initial: c.Initial.String(),
 	}
 	target := &c.Target

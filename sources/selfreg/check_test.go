@@ -21,7 +21,7 @@ func TestChecksAreShownAndKeptOverARestart(t *testing.T) {
 		{"grpcs", `{"grpcs":"shop.Cart"}`, `{"grpcs":"shop.Cart",` + defaults + `}`},
 		{"dns", `{"dns":"example.com"}`, `{"dns":"example.com",` + defaults + `}`},
 		{"short interval", `{"tcp":true,"interval":"1s"}`, `{"tcp":true,"interval":"1s","timeout":"1s","rise":1,"fall":3,"initial":"starting"}`},
-		{"all", `{"http":"/","interval":"1m","timeout":"30s","rise":2,"fall":10,"initial":"up","port":null}`, `{"http":"/","interval":"1m0s","timeout":"30s","rise":2,"fall":10,"initial":"up"}`},
+		{"all", `{"http":"/","method":"HEAD","interval":"1m","timeout":"30s","rise":2,"fall":10,"initial":"up","port":null}`, `{"http":"/","method":"HEAD","interval":"1m0s","timeout":"30s","rise":2,"fall":10,"initial":"up"}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
