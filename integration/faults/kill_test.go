@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -78,10 +79,7 @@ func (c *client) send(method, url, body string, good ...int) bool {
 // on the same directory: what it has confirmed is there, what it has confirmed to be
 // gone is not.
 func TestKilledServerForgetsNothing(t *testing.T) {
-	dir := t.TempDir()
-	if err := rollcall.Build(dir); err != nil {
-		t.Fatal(err)
-	}
+	program, dir := program(t), t.TempDir()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	clients := make([]*client, 8)
@@ -92,7 +90,7 @@ func TestKilledServerForgetsNothing(t *testing.T) {
 	}
 	confirmed, wrong := 0, 0
 	for n := range *kills {
-		s, err := rollcall.Start(exec.Command(filepath.Join(dir, "rollcall"), "serve",
+		s, err := rollcall.Start(exec.Command(program, "serve",
 			"--docker", "off", "--dns", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data")))
 		if err != nil {
 			t.Fatalf("start %d: %v", n+1, err)
@@ -128,6 +126,9 @@ func TestKilledServerForgetsNothing(t *testing.T) {
 		time.Sleep(rand.N(100 * time.Millisecond))
 		s.Stop(syscall.SIGKILL)
 		churning.Wait()
+		if strings.Contains(s.Log(), "DATA RACE") {
+			t.Fatalf("the server has a race:\n%s", s.Log())
+		}
 	}
 	t.Logf("killed %d times; %d confirmed states looked up afterwards, %d wrong", *kills, confirmed, wrong)
 	if info, err := os.Stat(filepath.Join(dir, "data")); err != nil || !info.IsDir() {

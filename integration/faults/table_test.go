@@ -1,6 +1,8 @@
 package faults
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,6 +19,8 @@ import (
 
 // soon is how long answers may be wrong after a fault of the engine or its events.
 const soon = 5 * time.Second
+
+var raced = flag.Bool("raced", false, "build the program with the race detector, and fail where it sees a race")
 
 // shared is the directory of what is made once for all tests.
 var shared string
@@ -37,7 +41,11 @@ func runTests(m *testing.M) int {
 // program builds the programs once, and gives their directory.
 var programs = sync.OnceValues(func() (string, error) {
 	dir := filepath.Join(shared, "bin")
-	return dir, rollcall.Build(dir, "integration/peer")
+	err := rollcall.Build(dir, "integration/peer")
+	if *raced {
+		err = errors.Join(err, os.Setenv("GORACE", "halt_on_error=1"), rollcall.BuildRaced(dir))
+	}
+	return dir, err
 })
 
 func program(t testing.TB) string {
@@ -65,6 +73,9 @@ func serveWith(t testing.TB, within []string, flags ...string) *rollcall.Server 
 	}
 	t.Cleanup(func() {
 		s.Stop(syscall.SIGTERM)
+		if strings.Contains(s.Log(), "DATA RACE") {
+			t.Error("the server has a race")
+		}
 		if t.Failed() {
 			t.Logf("the server's log:\n%s", s.Log())
 		}

@@ -22,12 +22,22 @@ const module = "github.com/rollcall-dns/rollcall/"
 // Build makes dir/rollcall as it is shipped, static and without the race detector,
 // and beside it further programs of this module, named by their folders.
 func Build(dir string, others ...string) error {
-	args := []string{"build", "-trimpath", "-ldflags", "-s -w -X main.version=v0.0.0-test", "-o", dir + "/", module + "cmd/rollcall"}
-	for _, o := range others {
-		args = append(args, module+o)
+	return build(dir, append([]string{"cmd/rollcall"}, others...), "CGO_ENABLED=0")
+}
+
+// BuildRaced makes dir/rollcall with the race detector. Run with
+// GORACE=halt_on_error=1 it ends at the first race that it sees.
+func BuildRaced(dir string) error {
+	return build(dir, []string{"cmd/rollcall"}, "CGO_ENABLED=1", "-race")
+}
+
+func build(dir string, folders []string, cgo string, flags ...string) error {
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w -X main.version=v0.0.0-test", "-o", dir + "/"}, flags...)
+	for _, f := range folders {
+		args = append(args, module+f)
 	}
 	build := exec.Command("go", args...)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Env = append(os.Environ(), cgo)
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, out)
 	}
