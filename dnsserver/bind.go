@@ -13,6 +13,7 @@ import (
 // binding is one address and the sockets that are bound to it.
 type binding struct {
 	addr netip.AddrPort
+	over Transport // TCP, with UDP beside it; TLS or HTTPS
 	tcp  *net.TCPListener
 	udp  []*net.UDPConn
 }
@@ -33,10 +34,11 @@ type binder struct {
 	inherited Sockets // may be nil
 }
 
-// bind takes an address for TCP and, with several sockets, for UDP.
-func (o binder) bind(addr netip.AddrPort) (*binding, error) {
+// bind takes an address for TCP and, if that is to be spoken there, with several sockets
+// for UDP.
+func (o binder) bind(addr netip.AddrPort, over Transport) (*binding, error) {
 	for try := 1; ; try++ {
-		b, err := o.bindOnce(addr)
+		b, err := o.bindOnce(addr, over)
 		switch {
 		case err == nil:
 			return b, nil
@@ -46,14 +48,17 @@ func (o binder) bind(addr netip.AddrPort) (*binding, error) {
 	}
 }
 
-func (o binder) bindOnce(addr netip.AddrPort) (b *binding, err error) {
+func (o binder) bindOnce(addr netip.AddrPort, over Transport) (b *binding, err error) {
 	// TCP first: it chooses the port, and cannot be bound twice.
-	b = new(binding)
+	b = &binding{over: over}
 	if b.tcp, err = o.listenTCP(addr); err != nil {
 		return nil, cause(err)
 	}
 	port := b.tcp.Addr().(*net.TCPAddr).AddrPort().Port()
 	b.addr = netip.AddrPortFrom(addr.Addr(), port)
+	if over != TCP {
+		return b, nil
+	}
 	if b.udp, err = o.listenUDP(b.addr); err != nil {
 		b.close()
 		return nil, cause(err)

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// conns are the open TCP connections of a server, within its limits.
+// conns are the open connections of a server over all transports, within its limits.
 type conns struct {
 	s  *Server
 	n  *counters
@@ -23,15 +23,15 @@ func newConns(s *Server) *conns {
 }
 
 // start serves a connection in a goroutine of its own, or closes it at once.
-func (cs *conns) start(ctx context.Context, nc net.Conn) {
-	c := newConn(cs.s, nc, cs.n)
+func (cs *conns) start(ctx context.Context, nc net.Conn, over Transport) {
+	c := newConn(cs.s, nc, over, cs.n)
 	if !cs.add(c) {
 		cs.n.refused.Add(1)
 		reset(nc)
 		return
 	}
 	cs.wg.Go(func() {
-		c.serve(ctx)
+		c.run(ctx)
 		cs.remove(c)
 		nc.Close()
 	})
@@ -40,7 +40,7 @@ func (cs *conns) start(ctx context.Context, nc net.Conn) {
 // add takes a connection in. When there are as many as may be, the one that has
 // been idle for longest makes room (RFC 9210 §4.2).
 func (cs *conns) add(c *conn) bool {
-	from := peer(addrPort(c.net.RemoteAddr()).Addr())
+	from := peer(addrPort(c.raw.RemoteAddr()).Addr())
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if cs.byAddr[from] >= cs.s.o.MaxConnsPerIP {
@@ -100,7 +100,7 @@ func (cs *conns) evictLocked() bool {
 	}
 	cs.removeLocked(oldest)
 	cs.n.evicted.Add(1)
-	oldest.net.Close() // does not wait for the other side
+	oldest.raw.Close() // does not wait for the other side
 	return true
 }
 
@@ -125,7 +125,7 @@ func (cs *conns) reset() {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	for c := range cs.open {
-		reset(c.net)
+		reset(c.raw)
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package dnsserver answers DNS over UDP and TCP from the newest snapshot of a zone.
+// Package dnsserver answers DNS over UDP, TCP, TLS and HTTPS from the newest snapshot of a zone.
 //
 // A Server owns sockets and connections; a Handler answers one question and
 // knows nothing of either. Between them stand two rules that hold for every

@@ -19,6 +19,7 @@ type EDNS struct {
 	cookie    []byte // data of the COOKIE option; nil is none
 	nsid      bool
 	keepalive bool
+	padding   bool
 }
 
 // check reads the options. It looks at the version first: those of another one may
@@ -48,9 +49,11 @@ func (e *EDNS) option(code uint16, data []byte, t Transport) bool {
 	switch {
 	case code == dns.EDNS0NSID:
 		e.nsid = true // whatever its data (RFC 5001 §2.1)
-	case code == dns.EDNS0TCPKEEPALIVE && t == TCP: // else ignored (RFC 7828 §3.3.1)
+	case code == dns.EDNS0TCPKEEPALIVE && (t == TCP || t == TLS): // else ignored (RFC 7828 §3.3.1)
 		e.keepalive = true
 		return len(data) == 0
+	case code == dns.EDNS0PADDING && t.encrypted(): // else of no use (RFC 7830 §6)
+		e.padding = true
 	case code == dns.EDNS0COOKIE && e.cookie == nil:
 		e.cookie = data
 		server := len(data) - clientCookieLen // RFC 7873 §5.2.2

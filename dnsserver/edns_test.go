@@ -27,7 +27,7 @@ func TestOptions(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			everywhere(t, Options{Handler: h, NSID: "dns-1", IdleTimeout: 7500 * time.Millisecond}, func(t *testing.T, open func(testing.TB) *wire) {
 				w, want := open(t), tt.udp
-				if w.tcp && tt.tcp != "" {
+				if (w.over == TCP || w.over == TLS) && tt.tcp != "" {
 					want = tt.tcp
 				}
 				if got := text(t, w.exchange(message(0, "1001", webA, opt(tt.options)))); got != want {

@@ -2,6 +2,8 @@ package dnsserver
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/base64"
 	"flag"
 	"fmt"
 	"net"
@@ -20,6 +22,12 @@ var floodConns = flag.Int("conns", 200, "TCP connections of TestConnectionsThatD
 // C4 and C6: connections that are idle, that send an octet now and then, and that never
 // read take no more than their places, which are freed for others; and UDP goes on.
 func TestConnectionsThatDoNothing(t *testing.T) {
+	for _, over := range []Transport{TCP, TLS, HTTPS} {
+		t.Run(fmt.Sprint(over), func(t *testing.T) { connectionsThatDoNothing(t, over) })
+	}
+}
+
+func connectionsThatDoNothing(t *testing.T, over Transport) {
 	const most = 20
 	text := slices.Repeat([]string{strings.Repeat("x", 255)}, 200)
 	long := handlerFunc(func(context.Context, *Query) (*dns.Msg, error) {
@@ -27,11 +35,18 @@ func TestConnectionsThatDoNothing(t *testing.T) {
 		return &dns.Msg{Answer: []dns.RR{&dns.TXT{Hdr: h, Txt: text}}}, nil
 	})
 	h := Authority(newZone(t), always, sinceStart, long)
-	s := serve(t, Options{Handler: h, MaxConns: most, MaxConnsPerIP: 5, IdleTimeout: time.Minute, WriteTimeout: 200 * time.Millisecond}, "127.0.0.1:0")
+	o := Options{Handler: h, MaxConns: most, MaxConnsPerIP: 5, IdleTimeout: time.Minute, WriteTimeout: 200 * time.Millisecond}
+	o.encrypted("127.0.0.1:0")
+	s := serve(t, o, "127.0.0.1:0")
+	to := s.AddrsOf(over)[0]
 	udp := dial(t, "udp", s.Addrs()[0])
 	quiet := latency(t, udp)
 
-	msg := framed(query("long.example. TXT"))
+	ask := query("long.example. TXT")
+	msg := framed(ask)
+	if over == HTTPS {
+		msg = []byte("GET " + HTTPSPath + "?dns=" + base64.RawURLEncoding.EncodeToString(ask) + " HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var wg sync.WaitGroup
@@ -43,7 +58,7 @@ func TestConnectionsThatDoNothing(t *testing.T) {
 		}
 	}()
 	for i := range *floodConns {
-		c, err := dialQuietly(fmt.Sprintf("127.1.%d.%d", i/250%250, 1+i%250), s.Addrs()[0])
+		c, err := dialQuietly(fmt.Sprintf("127.1.%d.%d", i/250%250, 1+i%250), to)
 		if err != nil {
 			continue // refused while it was opened
 		}
@@ -52,14 +67,26 @@ func TestConnectionsThatDoNothing(t *testing.T) {
 		case 1:
 			wg.Go(func() { dripInto(ctx, c) })
 		case 2:
+			_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
+			if over != TCP {
+				c = tls.Client(c, trusting())
+			}
 			wg.Go(func() { askWithoutReading(ctx, c, msg) })
+		case 3:
+			if over != TCP { // else it is silent, as most are
+				wg.Go(func() { _ = tls.Client(c, trusting()).HandshakeContext(ctx) })
+			}
 		}
 		if n := s.Stats().Connections; n > most {
 			t.Fatalf("%d connections, where %d may be", n, most)
 		}
 	}
 	t.Logf("UDP, median and 99 of 100: %v alone, %v beside %d connections", quiet, latency(t, udp), len(open))
-	waitFor(t, "a new connection to be served", func() bool { return !refused(t, s.Addrs()[0]) })
+	if over == TCP {
+		waitFor(t, "a new connection to be served", func() bool { return !refused(t, to) })
+	} else if w := dial(t, map[Transport]string{TLS: "tls", HTTPS: "https"}[over], to); !answered(w) {
+		t.Error("a new connection is not served")
+	}
 	if st := s.Stats(); st.Evicted == 0 || st.Panics != 0 {
 		t.Errorf("stats %+v", st)
 	}
@@ -99,7 +126,6 @@ func dripInto(ctx context.Context, c net.Conn) {
 // askWithoutReading asks for long answers, for as long as it may.
 func askWithoutReading(ctx context.Context, c net.Conn, msg []byte) {
 	defer context.AfterFunc(ctx, func() { c.Close() })()
-	_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
 	for {
 		if _, err := c.Write(msg); err != nil {
 			return

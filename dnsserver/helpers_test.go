@@ -2,6 +2,7 @@ package dnsserver
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -117,11 +118,12 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
-// A wire is a connection to a server, over either transport.
+// A wire is a connection to a server, over any transport.
 type wire struct {
 	t testing.TB
 	net.Conn
-	tcp bool
+	tcp  bool // messages have their length before them
+	over Transport
 }
 
 func dial(t testing.TB, network string, addr netip.AddrPort) *wire {
@@ -129,26 +131,33 @@ func dial(t testing.TB, network string, addr netip.AddrPort) *wire {
 	return dialAs(t, network, netip.AddrPort{}, addr)
 }
 
+// networks are the transports as dial has them.
+var networks = map[string]Transport{"udp": UDP, "tcp": TCP, "tls": TLS, "https": HTTPS}
+
 // dialAs is dial from an address, if that is valid.
 func dialAs(t testing.TB, network string, from, to netip.AddrPort) *wire {
 	t.Helper()
-	var d net.Dialer
+	name := strings.TrimRight(network, "46")
+	over, d := networks[name], net.Dialer{Timeout: patience}
+	below := strings.Replace(network, name, map[bool]string{true: "udp", false: "tcp"}[over == UDP], 1)
 	switch {
 	case !from.IsValid():
-	case strings.HasPrefix(network, "tcp"):
-		d.LocalAddr = net.TCPAddrFromAddrPort(from)
-	default:
+	case over == UDP:
 		d.LocalAddr = net.UDPAddrFromAddrPort(from)
+	default:
+		d.LocalAddr = net.TCPAddrFromAddrPort(from)
 	}
-	c, err := d.Dial(network, to.String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, err := d.Dial(below, to.String())
+	check(t, err)
 	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
+	check(t, c.SetDeadline(time.Now().Add(patience)))
+	switch over {
+	case TLS:
+		c = tls.Client(c, trusting("dot"))
+	case HTTPS:
+		c = newHTTPSWire(t, c)
 	}
-	return &wire{t, c, strings.HasPrefix(network, "tcp")}
+	return &wire{t, c, over != UDP, over}
 }
 
 func framed(msg []byte) []byte {
@@ -351,13 +360,22 @@ func ask(t testing.TB, h Handler, transport Transport, msg []byte) []byte {
 	return reply
 }
 
-// everywhere runs a test over UDP and TCP, IPv4 and IPv6, against one server.
+// encrypted gives a server sockets for all that TLS is below of, at an address.
+func (o *Options) encrypted(addrs ...string) {
+	for _, a := range addrs {
+		o.TLS = append(o.TLS, netip.MustParseAddrPort(a))
+	}
+	o.HTTPS, o.Certificate = o.TLS, theCertificate
+}
+
+// everywhere runs a test over all transports, IPv4 and IPv6, against one server.
 func everywhere(t *testing.T, o Options, test func(t *testing.T, open func(testing.TB) *wire)) {
+	o.encrypted("127.0.0.1:0", "[::1]:0")
 	s := serve(t, o, "127.0.0.1:0", "[::1]:0")
 	for i, family := range []string{"4", "6"} {
-		for _, transport := range []string{"udp", "tcp"} {
-			t.Run(transport+family, func(t *testing.T) {
-				test(t, func(t testing.TB) *wire { return dial(t, transport+family, s.Addrs()[i]) })
+		for network, over := range networks {
+			t.Run(network+family, func(t *testing.T) {
+				test(t, func(t testing.TB) *wire { return dial(t, network+family, s.AddrsOf(over)[i]) })
 			})
 		}
 	}

@@ -43,10 +43,15 @@ type Transport uint8
 
 // The transports.
 const (
-	UDP Transport = iota
-	TCP
-	transports int = iota
+	UDP   Transport = iota
+	TCP             // RFC 7766
+	TLS             // RFC 7858
+	HTTPS           // RFC 8484
+	transports
 )
+
+// encrypted reports whether nobody but the asker can read replies.
+func (t Transport) encrypted() bool { return t == TLS || t == HTTPS }
 
 // Query is one question that passed admission, and where it came from. It and
 // its slices are valid only until Answer returns.
@@ -95,7 +100,7 @@ const (
 // Limit is the size in octets of the longest reply that the asker takes (RFC 6891 §6.2.3).
 func (q *Query) Limit() int {
 	switch {
-	case q.Transport == TCP:
+	case q.Transport != UDP:
 		return maxTCPSize
 	case !q.EDNS.Present:
 		return minUDPSize

@@ -242,4 +242,24 @@ func (r *Reply) opt(rcode int) {
 	r.buf = append(r.buf, byte(rcode>>4), 0, do, 0)
 	r.buf = binary.BigEndian.AppendUint16(r.buf, uint16(len(r.options)))
 	r.buf = append(r.buf, r.options...)
+	if r.q.EDNS.padding {
+		r.pad(len(r.buf) - len(r.options) - 2)
+	}
+}
+
+// padBlock is what the length of a padded reply is a multiple of (RFC 8467 §4.1).
+const padBlock = 468
+
+// pad lengthens the message to whole blocks by an option at its end, where there is room
+// for one. At is where the length of all options is written.
+func (r *Reply) pad(at int) {
+	const option = 4 // without data
+	size := len(r.buf) - r.start + option
+	n := min((size+padBlock-1)/padBlock*padBlock, r.q.Limit()) - size
+	if n < 0 {
+		return
+	}
+	r.buf = appendOption(r.buf, dns.EDNS0PADDING, n)
+	r.buf = append(r.buf, make([]byte, n)...)
+	binary.BigEndian.PutUint16(r.buf[at:], uint16(len(r.buf)-at-2))
 }

@@ -2,6 +2,7 @@ package dnsserver
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -20,6 +21,12 @@ type Options struct {
 	// IPv4 one: give both for both. Such sockets answer from the address that was
 	// asked. At least one.
 	Addrs []netip.AddrPort
+	// TLS are listened on for DNS over TLS (RFC 7858) and HTTPS for DNS over HTTPS (RFC
+	// 8484, at the path HTTPSPath): TCP only, otherwise as Addrs. Both need Certificate.
+	TLS, HTTPS []netip.AddrPort
+	// Certificate gives the certificate for a handshake, as GetCertificate of tls.Config
+	// does.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// Handler answers what passes admission. Required.
 	Handler Handler
 	// Recursion are those who may recurse: their replies have RA. Nil is nobody, for a
@@ -48,7 +55,8 @@ type Options struct {
 	// means 1,000.
 	MaxWaiting int
 
-	// The limits on TCP (RFC 9210 §4.2); zero takes the value in brackets.
+	// The limits on TCP (RFC 9210 §4.2), whatever is spoken on it; zero takes the value in
+	// brackets.
 	MaxConns      int           // connections at the same time, over all addresses [150]
 	MaxConnsPerIP int           // of these from one IPv4 address or IPv6 /64 [25]
 	IdleTimeout   time.Duration // from one whole query to the next [10 s]
@@ -84,6 +92,8 @@ type Server struct {
 	bound    []*binding
 	loops    []*udpLoop
 	conns    *conns
+	tls      *tls.Config  // of DNS over TLS; nil: there is none
+	https    *httpsServer // nil: there is none
 	waiters  *waiters
 	errors   *budget
 	rates    *rates
@@ -100,26 +110,40 @@ func Listen(o Options) (*Server, error) {
 	s.errors, s.rates = newErrorBudget(sinceStart), newRates(s.o.ResponseRate, sinceStart)
 	s.conns = newConns(s)
 	s.waiters = s.newWaiters()
-	for _, a := range s.o.Addrs {
-		b, err := binder{s.o.Sockets, s.o.Inherited}.bind(a)
-		if err != nil {
-			s.Close()
-			return nil, err
-		}
-		s.bound = append(s.bound, b)
-		for _, c := range b.udp {
-			s.loops = append(s.loops, s.newUDP(c, b.addr))
+	s.encrypt()
+	for over, addrs := range [transports][]netip.AddrPort{TCP: s.o.Addrs, TLS: s.o.TLS, HTTPS: s.o.HTTPS} {
+		for _, a := range addrs {
+			if err := s.bind(a, Transport(over)); err != nil {
+				s.Close()
+				return nil, err
+			}
 		}
 	}
 	return s, nil
 }
 
+func (s *Server) bind(a netip.AddrPort, over Transport) error {
+	b, err := binder{s.o.Sockets, s.o.Inherited}.bind(a, over)
+	if err != nil {
+		return err
+	}
+	s.bound = append(s.bound, b)
+	for _, c := range b.udp {
+		s.loops = append(s.loops, s.newUDP(c, b.addr))
+	}
+	return nil
+}
+
 // Addrs are the addresses that are listened on, with the ports that were taken, in
 // the order of Options.Addrs.
-func (s *Server) Addrs() []netip.AddrPort {
-	addrs := make([]netip.AddrPort, len(s.bound))
-	for i, b := range s.bound {
-		addrs[i] = b.addr
+func (s *Server) Addrs() []netip.AddrPort { return s.AddrsOf(TCP) }
+
+// AddrsOf are the addresses of one transport, in the order of Options.
+func (s *Server) AddrsOf(over Transport) (addrs []netip.AddrPort) {
+	for _, b := range s.bound {
+		if b.over == over || b.over == TCP && over == UDP {
+			addrs = append(addrs, b.addr)
+		}
 	}
 	return addrs
 }
@@ -157,7 +181,10 @@ func (s *Server) Serve(ctx context.Context) error {
 		g.Go(func() error { return u.serve(answering) })
 	}
 	for _, b := range s.bound {
-		g.Go(func() error { return s.accept(running, answering, b.tcp) })
+		g.Go(func() error { return s.accept(running, answering, b.tcp, b.over) })
+	}
+	if s.https != nil {
+		g.Go(func() error { return s.https.run(running, answering) })
 	}
 	<-running.Done()
 	s.stop()

@@ -21,14 +21,14 @@ const (
 
 // accept takes connections until running is done. A failure to accept passes by
 // itself, or when connections are closed: idle ones are, when descriptors are short.
-func (s *Server) accept(running, answering context.Context, l net.Listener) error {
+func (s *Server) accept(running, answering context.Context, l net.Listener, over Transport) error {
 	wait := acceptPause
 	for {
 		c, err := l.Accept()
 		switch {
 		case err == nil:
 			wait = acceptPause
-			s.conns.start(answering, c)
+			s.conns.start(answering, c, over)
 			continue
 		case s.stopping.Load():
 			return nil
@@ -47,18 +47,22 @@ func (s *Server) accept(running, answering context.Context, l net.Listener) erro
 // conn answers the queries of one connection. What is answered from memory is
 // answered in the order in which it comes; what must wait follows when it can.
 type conn struct {
-	net     net.Conn
+	raw     net.Conn  // the socket
+	net     net.Conn  // what is read and written: the socket, or TLS over it
+	over    Transport // TCP, TLS or HTTPS
 	s       *Server
 	r       responder
 	waiting sync.WaitGroup
 	places  chan struct{} // for queries that wait; nil before the first
 	busy    atomic.Int32  // queries being answered
 	idle    atomic.Int64  // since when, in nanoseconds since start, while none is
+	http    atomic.Bool   // an HTTP server reads from it
+	closed  chan struct{} // by HTTP; nil without it
 }
 
 // newConn readies a connection that has just come.
-func newConn(s *Server, c net.Conn, n *counters) *conn {
-	tc := &conn{net: c, s: s, r: s.newResponder(n, nil)}
+func newConn(s *Server, c net.Conn, over Transport, n *counters) *conn {
+	tc := &conn{raw: c, net: c, over: over, s: s, r: s.newResponder(n, nil)}
 	tc.idle.Store(sinceStart())
 	return tc
 }
@@ -69,6 +73,26 @@ const keepBuffer = 4 << 10
 // maxWaitingHere is how many queries of one connection may wait. The next is not read
 // before there is a place.
 const maxWaitingHere = 32
+
+// run serves the connection in the way of its transport until it is over.
+func (c *conn) run(ctx context.Context) {
+	if c.over.encrypted() {
+		if !c.handshake() {
+			return
+		}
+		defer c.goodbye()
+	}
+	if c.over == HTTPS {
+		c.s.https.serve(c)
+		return
+	}
+	c.serve(ctx)
+}
+
+// query is what is known of a query before it is read.
+func (c *conn) query() Query {
+	return Query{From: addrPort(c.raw.RemoteAddr()), Local: addrPort(c.raw.LocalAddr()), Transport: c.over}
+}
 
 // serve returns when the asker is done, too slow or sends what is no query, or when
 // the server stops.
@@ -83,7 +107,7 @@ func (c *conn) serve(ctx context.Context) {
 		}
 		c.busy.Add(1)
 		out = append(out[:0], 0, 0)
-		c.r.q = Query{From: addrPort(c.net.RemoteAddr()), Local: addrPort(c.net.LocalAddr()), Transport: TCP}
+		c.r.q = c.query()
 		var wait bool
 		if out, wait = c.r.respond(ctx, in, out); wait {
 			if c.later(ctx, in) {
@@ -163,7 +187,7 @@ func (c *conn) write(out []byte) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			c.net.Close()
+			c.raw.Close()
 		}
 	}()
 	binary.BigEndian.PutUint16(out, uint16(len(out)-2))
@@ -188,5 +212,10 @@ func (c *conn) armRead() {
 	}
 }
 
-// stop ends reading; what has been read is still answered.
-func (c *conn) stop() { _ = c.net.SetReadDeadline(time.Unix(1, 0)) }
+// stop ends reading; what has been read is still answered. What HTTP reads is its own
+// matter.
+func (c *conn) stop() {
+	if !c.http.Load() {
+		_ = c.raw.SetReadDeadline(time.Unix(1, 0))
+	}
+}

@@ -65,7 +65,7 @@ func TestReplyIsOneWrite(t *testing.T) {
 	msg := query("x. TXT")
 	c.in.Write(framed(msg))
 	s := &Server{o: (&Options{Handler: localIs}).withDefaults()}
-	newConn(s, c, new(counters)).serve(context.Background())
+	newConn(s, c, TCP, new(counters)).serve(context.Background())
 	if len(c.writes) != 1 {
 		t.Fatalf("%d writes, want one", len(c.writes))
 	}
@@ -110,7 +110,7 @@ func (c *stuck) Close() error { c.closed = true; return nil }
 func TestConnectionIsClosedBehindPartOfAReply(t *testing.T) {
 	c := &stuck{recorded: recorded{addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.1:5"))}}
 	s := &Server{o: (&Options{Handler: localIs}).withDefaults()}
-	if err := newConn(s, c, new(counters)).write(framed(query("x. TXT"))); err == nil || !c.closed {
+	if err := newConn(s, c, TCP, new(counters)).write(framed(query("x. TXT"))); err == nil || !c.closed {
 		t.Errorf("err %v, closed %v", err, c.closed)
 	}
 }
@@ -241,7 +241,7 @@ func refused(t testing.TB, to netip.AddrPort) bool {
 	}
 	defer c.Close()
 	check(t, c.SetDeadline(time.Now().Add(patience)))
-	return !answered(&wire{t, c, true})
+	return !answered(&wire{t, c, true, TCP})
 }
 
 // C4: no more connections from one address than are allowed.
@@ -372,7 +372,7 @@ func TestAcceptBacksOff(t *testing.T) {
 		l := &failingListener{err: &net.OpError{Op: "accept", Err: syscall.EMFILE}}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- s.accept(ctx, ctx, l) }()
+		go func() { done <- s.accept(ctx, ctx, l, TCP) }()
 		time.Sleep(10 * time.Second)
 		// 5, 10, … 640 ms are 8 rests in 1.3 s; then one each second.
 		if n := l.tries.Load(); n < 10 || n > 20 {
@@ -393,7 +393,7 @@ func TestAcceptEndsWithItsSocket(t *testing.T) {
 	s := &Server{o: (&Options{}).withDefaults()}
 	s.conns = newConns(s)
 	l := &failingListener{err: net.ErrClosed}
-	if err := s.accept(t.Context(), t.Context(), l); err == nil {
+	if err := s.accept(t.Context(), t.Context(), l, TCP); err == nil {
 		t.Error("no error although the socket is gone")
 	}
 }
@@ -409,7 +409,7 @@ func TestDescriptorsAreTakenFromIdleConnections(t *testing.T) {
 	defer cancel()
 	done := make(chan error, 1)
 	l := &failingListener{err: syscall.ENFILE}
-	go func() { done <- s.accept(ctx, ctx, l) }()
+	go func() { done <- s.accept(ctx, ctx, l, TCP) }()
 	if b, err := io.ReadAll(w); err != nil || len(b) != 0 {
 		t.Errorf("read %x, %v, want the end", b, err)
 	}

@@ -36,6 +36,7 @@ func (s *slow) Answer(_ context.Context, q *Query) (*dns.Msg, error) {
 func serveSlow(t *testing.T, o Options) (s *Server, h *slow, letGo func()) {
 	h = &slow{release: make(chan struct{})}
 	o.Handler = h
+	o.encrypted("127.0.0.1:0")
 	s = serve(t, o, "127.0.0.1:0")
 	letGo = sync.OnceFunc(func() { close(h.release) })
 	t.Cleanup(letGo) // before the server is waited for
@@ -45,10 +46,10 @@ func serveSlow(t *testing.T, o Options) (s *Server, h *slow, letGo func()) {
 // C2: a query that must wait holds up no other, neither on its connection nor on its
 // socket; the answers come in another order.
 func TestQueriesThatWaitHoldUpNoOther(t *testing.T) {
-	for _, network := range []string{"udp", "tcp"} {
+	for _, network := range []string{"udp", "tcp", "tls"} {
 		t.Run(network, func(t *testing.T) {
 			s, h, letGo := serveSlow(t, Options{Sockets: 1})
-			w := dial(t, network, s.Addrs()[0])
+			w := dial(t, network, s.AddrsOf(networks[network])[0])
 			first := query("slow. A +rd +edns=1232")
 			w.send(first)
 			for range 1000 {
@@ -63,7 +64,7 @@ func TestQueriesThatWaitHoldUpNoOther(t *testing.T) {
 			if got := text(t, reply); got != "NOERROR rd [edns0 1232]" {
 				t.Errorf("got %s", got)
 			}
-			if st := s.Stats(); st.UDP+st.TCP != 1001 || st.Rcodes[dns.RcodeSuccess] != 1001 {
+			if st := s.Stats(); st.UDP+st.TCP+st.TLS != 1001 || st.Rcodes[dns.RcodeSuccess] != 1001 {
 				t.Errorf("stats %+v", st)
 			}
 		})
@@ -72,14 +73,14 @@ func TestQueriesThatWaitHoldUpNoOther(t *testing.T) {
 
 // So many wait, and no more goroutines than that: who comes then is told to ask another.
 func TestQueriesThatWaitAreLimited(t *testing.T) {
-	for _, network := range []string{"udp", "tcp"} {
+	for _, network := range []string{"udp", "tcp", "tls"} {
 		t.Run(network, func(t *testing.T) {
 			const most = 8
 			s, h, letGo := serveSlow(t, Options{Sockets: 1, MaxWaiting: most})
 			var askers []*wire // of which each takes its share
 			for i := range byte(waitingShares) {
 				from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1 + i}), 0)
-				askers = append(askers, dialAs(t, network, from, s.Addrs()[0]))
+				askers = append(askers, dialAs(t, network, from, s.AddrsOf(networks[network])[0]))
 			}
 			before := runtime.NumGoroutine()
 			for _, w := range askers {
@@ -88,7 +89,7 @@ func TestQueriesThatWaitAreLimited(t *testing.T) {
 				}
 			}
 			waitFor(t, "all to wait", func() bool { return h.waiting.Load() == most })
-			late := dialAs(t, network, netip.MustParseAddrPort("127.0.0.9:0"), s.Addrs()[0])
+			late := dialAs(t, network, netip.MustParseAddrPort("127.0.0.9:0"), s.AddrsOf(networks[network])[0])
 			for range 5 {
 				if got := text(t, late.exchange(query("slow. A +rd +edns=1232"))); got != "SERVFAIL rd [edns0 1232]" {
 					t.Errorf("one too many got %s", got)

@@ -14,6 +14,10 @@ import (
 type Config struct {
 	Domains      []zone.Name
 	DNS          []netip.AddrPort // sockets, each for UDP and TCP; port 0 takes a free one
+	DNSTLS       []netip.AddrPort // further sockets, of TCP, for DNS over TLS
+	DNSHTTPS     []netip.AddrPort // and for DNS over HTTPS
+	TLSCert      string           // PEM file; "": no encrypted transport
+	TLSKey       string
 	Elsewhere    []zone.Name
 	NSID         string // "": not told
 	ResponseRate int    // like replies a second to one public network; 0: no limit
@@ -61,8 +65,20 @@ var settings = []setting[Config]{
 		name: "domain", def: "svc.internal", many: true, set: setDomain,
 		help: "answer names in the domain `NAME`; reverse names point into the first",
 	}, {
-		name: "dns", def: "127.0.0.1:8053", many: true, set: setDNS,
+		name: "dns", def: "127.0.0.1:8053", many: true, set: setAddrs(func(c *Config) *[]netip.AddrPort { return &c.DNS }),
 		help: "answer DNS on `ADDR:PORT`, UDP and TCP",
+	}, {
+		name: "dns-tls", many: true, set: setAddrs(func(c *Config) *[]netip.AddrPort { return &c.DNSTLS }),
+		help: "answer DNS over TLS on `ADDR:PORT`, usually port 853; needs --tls-cert and --tls-key",
+	}, {
+		name: "dns-https", many: true, set: setAddrs(func(c *Config) *[]netip.AddrPort { return &c.DNSHTTPS }),
+		help: "answer DNS over HTTPS on `ADDR:PORT`, usually port 443, at /dns-query; needs --tls-cert and --tls-key",
+	}, {
+		name: "tls-cert", set: func(c *Config, v string) error { c.TLSCert = v; return nil },
+		help: "prove with the certificate in the PEM file `FILE` who this is, and follow its changes",
+	}, {
+		name: "tls-key", set: func(c *Config, v string) error { c.TLSKey = v; return nil },
+		help: "take the key of the certificate from the PEM file `FILE`",
 	}, {
 		name: "elsewhere", many: true, set: setElsewhere,
 		help: "leave the special names and private reverse zones at and below `NAME` to other servers; . is all",
@@ -74,7 +90,7 @@ var settings = []setting[Config]{
 		help: "over UDP, send at most `N` like replies a second to a public network; 0 is no limit",
 	}, {
 		name: "tcp-connections", def: "150", set: setNumber(func(c *Config) *int { return &c.TCPConns }, 1, 100_000),
-		help: "hold at most `N` TCP connections for DNS",
+		help: "hold at most `N` TCP connections for DNS, those of TLS and HTTPS among them",
 	}, {
 		name: "tcp-connections-per-address", def: "25", set: setNumber(func(c *Config) *int { return &c.TCPConnsEach }, 1, 100_000),
 		help: "hold at most `N` of these from one IPv4 address or IPv6 /64",

@@ -32,16 +32,21 @@ func setDomain(c *Config, value string) error {
 	return nil
 }
 
-func setDNS(c *Config, value string) error {
-	a, err := parseAddrPort(value)
-	if err != nil {
-		return err
+func setAddrs(field func(*Config) *[]netip.AddrPort) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		a, err := parseAddrPort(value)
+		if err != nil {
+			return err
+		}
+		for _, taken := range [...][]netip.AddrPort{c.DNS, c.DNSTLS, c.DNSHTTPS} {
+			if a.Port() != 0 && slices.Contains(taken, a) {
+				return errors.New("must not be given twice")
+			}
+		}
+		addrs := field(c)
+		*addrs = append(*addrs, a)
+		return nil
 	}
-	if a.Port() != 0 && slices.Contains(c.DNS, a) {
-		return errors.New("must not be given twice")
-	}
-	c.DNS = append(c.DNS, a)
-	return nil
 }
 
 func setElsewhere(c *Config, value string) error {
@@ -143,6 +148,25 @@ func setReplace(c *Config, value string) (err error) {
 func (c *Config) complete(faults) (bad faults) {
 	if c.Replace && c.control() == "" {
 		bad = append(bad, fault{"--replace", "true", "must come with --control or --data-dir, where the running server waits"})
+	}
+	return append(bad, c.tlsFaults()...)
+}
+
+// tlsFaults checks that a certificate is given where it is needed, and only there.
+func (c *Config) tlsFaults() (bad faults) {
+	whole := c.TLSCert != "" && c.TLSKey != ""
+	if len(c.DNSTLS) > 0 && !whole {
+		bad = append(bad, fault{"--dns-tls", c.DNSTLS[0].String(), "must come with --tls-cert and --tls-key"})
+	}
+	if len(c.DNSHTTPS) > 0 && !whole {
+		bad = append(bad, fault{"--dns-https", c.DNSHTTPS[0].String(), "must come with --tls-cert and --tls-key"})
+	}
+	unused := len(c.DNSTLS)+len(c.DNSHTTPS) == 0
+	if c.TLSCert != "" && unused {
+		bad = append(bad, fault{"--tls-cert", c.TLSCert, "must come with --dns-tls or --dns-https"})
+	}
+	if c.TLSKey != "" && unused {
+		bad = append(bad, fault{"--tls-key", c.TLSKey, "must come with --dns-tls or --dns-https"})
 	}
 	return bad
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/rollcall-dns/rollcall/admin"
 	"github.com/rollcall-dns/rollcall/dnsserver"
@@ -15,6 +16,7 @@ func (s *server) parts() []admin.Part {
 	return []admin.Part{
 		admin.PartOf(buildOf, buildMetrics),
 		admin.PartOf(s.dns.Stats, dnsMetrics),
+		admin.PartOf(s.expiry, certificateMetrics),
 		admin.PartOf(s.selfreg.Leases, leaseMetrics),
 		admin.PartOf(s.checks.Stats, checkMetrics),
 		admin.PartOf(s.http.stats, httpMetrics),
@@ -47,6 +49,8 @@ var dnsMetrics = []admin.Metric[dnsStats]{{
 	Samples: func(s dnsStats, emit func(float64, ...string)) {
 		emit(float64(s.UDP), "udp")
 		emit(float64(s.TCP), "tcp")
+		emit(float64(s.TLS), "tls")
+		emit(float64(s.HTTPS), "https")
 	},
 }, {
 	Name: "rollcall_dns_replies_total", Kind: admin.Counter, Labels: []string{"rcode"},
@@ -92,6 +96,31 @@ var dnsMetrics = []admin.Metric[dnsStats]{{
 	Name: "rollcall_dns_connections_evicted_total", Kind: admin.Counter,
 	Help:    "Idle TCP connections for DNS that were closed to make room for others.",
 	Samples: admin.Value(func(s dnsStats) uint64 { return s.Evicted }),
+}, {
+	Name: "rollcall_dns_tls_handshakes_total", Kind: admin.Counter, Labels: []string{"result"},
+	Help: "Handshakes of DNS over TLS and over HTTPS, failed also where the asker left early.",
+	Samples: func(s dnsStats, emit func(float64, ...string)) {
+		emit(float64(s.Handshakes), "complete")
+		emit(float64(s.NoHandshake), "failed")
+	},
+}, {
+	Name: "rollcall_dns_bad_requests_total", Kind: admin.Counter,
+	Help:    "Requests to DNS over HTTPS that had no DNS query in them.",
+	Samples: admin.Value(func(s dnsStats) uint64 { return s.BadRequests }),
+}}
+
+// expiry is that of the certificate of the encrypted transports; zero where there are none.
+func (s *server) expiry() time.Time {
+	if s.cert == nil {
+		return time.Time{}
+	}
+	return s.cert.Leaf().NotAfter
+}
+
+var certificateMetrics = []admin.Metric[time.Time]{{
+	Name: "rollcall_dns_tls_certificate_expiry_timestamp_seconds", Kind: admin.Gauge,
+	Help:    "Unix time at which the certificate of --tls-cert expires; 0 without one.",
+	Samples: admin.Value(admin.UnixTime),
 }}
 
 var leaseMetrics = []admin.Metric[lease.Stats]{{

@@ -48,7 +48,7 @@ func serve(ctx context.Context, cfg *Config, log *slog.Logger, p *process) error
 		return err
 	}
 	if left := from.sockets.Left(); len(left) > 0 {
-		log.Warn("sockets are not used: neither --dns nor --http has their addresses", "sockets", left)
+		log.Warn("sockets are not used: no setting has their addresses", "sockets", left)
 	}
 	s.above = findSupervisor()
 	printHints(p.stdout, p.args[0], s)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rollcall-dns/rollcall/admin"
+	"github.com/rollcall-dns/rollcall/certs"
 	"github.com/rollcall-dns/rollcall/dnsserver"
 	"github.com/rollcall-dns/rollcall/handover"
 	"github.com/rollcall-dns/rollcall/sources"
@@ -32,6 +33,7 @@ type server struct {
 	selfreg   *selfreg.Source
 	static    *static.Source // nil: there is no file
 	dns       *dnsserver.Server
+	cert      *certs.Pair // of the encrypted transports; nil: there are none
 	http      *httpServer
 	advertise []netip.Addr // addresses of this host
 	clock     *lease.Clock
@@ -66,6 +68,11 @@ func (s *server) wire(ctx context.Context) (err error) {
 			return &exitError{exitUsage, fmt.Errorf("--static: %w", err)}
 		}
 	}
+	if cfg.TLSCert != "" {
+		if s.cert, err = certs.Load(certs.Options{Cert: cfg.TLSCert, Key: cfg.TLSKey, Logger: s.log}); err != nil {
+			return &exitError{exitUsage, fmt.Errorf("--tls-cert and --tls-key: %w", err)}
+		}
+	}
 	s.zone, err = zone.New(zone.Options{
 		Domains:      cfg.Domains,
 		Elsewhere:    cfg.Elsewhere,
@@ -98,11 +105,14 @@ func (s *server) listen(now func() int64) (err error) {
 	cfg := s.cfg
 	ready := func() bool { return s.sources.Ready() }
 	answer := dnsserver.Authority(s.zone, ready, now, dnsserver.SpecialNames(cfg.Domains, cfg.Elsewhere, nil))
-	s.dns, err = dnsserver.Listen(dnsserver.Options{
-		Addrs: cfg.DNS, Inherited: s.from.sockets, Handler: answer, Log: s.log,
+	o := dnsserver.Options{
+		Addrs: cfg.DNS, TLS: cfg.DNSTLS, HTTPS: cfg.DNSHTTPS, Inherited: s.from.sockets, Handler: answer, Log: s.log,
 		NSID: cfg.NSID, ResponseRate: cfg.ResponseRate, MaxConns: cfg.TCPConns, MaxConnsPerIP: cfg.TCPConnsEach,
-	})
-	if err != nil {
+	}
+	if s.cert != nil {
+		o.Certificate = s.cert.Get
+	}
+	if s.dns, err = dnsserver.Listen(o); err != nil {
 		return fmt.Errorf("--dns: %w", err)
 	}
 	if s.http, err = listenHTTP(cfg.HTTP, s.from.sockets, maxConns, s.log); err != nil {
@@ -161,9 +171,7 @@ func (s *server) close() {
 // this order: readiness, HTTP, sources, DNS; so whatever was accepted is finished,
 // and the last answers are those of a zone that knows all it ever knew.
 func (s *server) run(ctx context.Context) error {
-	for _, a := range s.dns.Addrs() {
-		s.log.Info("answering DNS", "address", a)
-	}
+	s.announce()
 	s.log.Info("serving HTTP", "address", s.httpAddr())
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -173,8 +181,21 @@ func (s *server) run(ctx context.Context) error {
 		part{name: "sources", run: s.runSources},
 		part{name: "checks", run: s.checks.Run},
 		part{name: "succession", run: func(ctx context.Context) error { return s.awaitSuccessor(ctx, stop) }, within: successionTime},
+		part{name: "certificate", run: s.followCertificate},
 		part{name: "DNS", run: s.serveDNS},
 	)
+}
+
+// announce logs the addresses for DNS.
+func (s *server) announce() {
+	for _, t := range [...]struct {
+		over dnsserver.Transport
+		says string
+	}{{dnsserver.TCP, "answering DNS"}, {dnsserver.TLS, "answering DNS over TLS"}, {dnsserver.HTTPS, "answering DNS over HTTPS"}} {
+		for _, a := range s.dns.AddrsOf(t.over) {
+			s.log.Info(t.says, "address", a)
+		}
+	}
 }
 
 // runSources keeps the sources running, and then closes what they persist.
@@ -186,6 +207,15 @@ func (s *server) runSources(ctx context.Context) error {
 	told.Go(func() { s.above.follow(ctx, s.sources.WhenReady(), s.log) })
 	defer told.Wait()
 	return errors.Join(s.sources.Run(ctx), s.selfreg.Close())
+}
+
+// followCertificate keeps the certificate as its files are.
+func (s *server) followCertificate(ctx context.Context) error {
+	if s.cert == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return s.cert.Run(ctx)
 }
 
 // waiting says what readiness waits for. A server that is told to stop is not

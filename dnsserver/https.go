@@ -1,0 +1,174 @@
+package dnsserver
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// HTTPSPath is where DNS over HTTPS is answered.
+const HTTPSPath = "/dns-query"
+
+// dnsMessage is the type of what is sent there (RFC 8484 §6).
+const dnsMessage = "application/dns-message"
+
+// The limits on HTTP, beside those on connections.
+const (
+	maxStreams    = maxWaitingHere   // requests at the same time on one connection
+	receiveBuffer = 64 << 10         // octets of bodies that wait in it, the least that HTTP/2 has
+	maxHeaders    = 8 << 10          // octets of all headers of a request, the question of GET among them
+	requestTime   = 5 * time.Second  // for the asker to send a request
+	answerTime    = 10 * time.Second // for the answer to be found
+)
+
+// httpsServer speaks HTTP on connections that conns has let in and TLS has secured. Of
+// HTTP/2 and its floods net/http takes care, within the limits above.
+type httpsServer struct {
+	s        *Server
+	server   http.Server
+	n        *counters
+	idle     sync.Pool     // of *responder
+	secured  chan net.Conn // connections to speak HTTP on
+	over     chan struct{} // closed when no more are taken
+	overOnce sync.Once
+}
+
+func (s *Server) newHTTPS(secure *tls.Config) *httpsServer {
+	h := &httpsServer{s: s, n: s.newCounters(), secured: make(chan net.Conn), over: make(chan struct{})}
+	h.idle.New = func() any {
+		r := s.newResponder(h.n, nil)
+		return &r
+	}
+	h.server = http.Server{
+		Handler:           http.HandlerFunc(h.handle),
+		TLSConfig:         secure,
+		ReadHeaderTimeout: requestTime,
+		ReadTimeout:       requestTime,
+		WriteTimeout:      answerTime + s.o.WriteTimeout,
+		IdleTimeout:       s.o.IdleTimeout,
+		MaxHeaderBytes:    maxHeaders,
+		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug), // of askers, which cannot be helped
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          maxStreams,
+			MaxReceiveBufferPerConnection: receiveBuffer,
+			MaxReceiveBufferPerStream:     receiveBuffer,
+			WriteByteTimeout:              s.o.WriteTimeout,
+		},
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c.(*tls.Conn).NetConn().(*tracked).conn)
+		},
+	}
+	return h
+}
+
+// connKey finds the connection of a request in its context.
+type connKey struct{}
+
+// run speaks HTTP until running is done, and then finishes the requests under way.
+func (h *httpsServer) run(running, answering context.Context) error {
+	h.server.BaseContext = func(net.Listener) context.Context { return answering }
+	stopped := make(chan struct{})
+	unhook := context.AfterFunc(running, func() {
+		defer close(stopped)
+		h.finish()
+	})
+	err := h.server.Serve(h)
+	if unhook() {
+		return err
+	}
+	<-stopped
+	return nil
+}
+
+func (h *httpsServer) finish() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastReplies)
+	defer cancel()
+	if h.server.Shutdown(ctx) != nil {
+		h.server.Close()
+	}
+}
+
+// Accept implements net.Listener: what is accepted has been let in and secured.
+func (h *httpsServer) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.secured:
+		return c, nil
+	case <-h.over:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (h *httpsServer) Close() error {
+	h.overOnce.Do(func() { close(h.over) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (h *httpsServer) Addr() net.Addr { return new(net.TCPAddr) }
+
+// track makes known when HTTP has closed a connection.
+func (h *httpsServer) track(c *conn) net.Conn {
+	c.closed = make(chan struct{})
+	return &tracked{Conn: c.raw, conn: c, closed: sync.OnceFunc(func() { close(c.closed) })}
+}
+
+// serve returns when the connection has been closed.
+func (h *httpsServer) serve(c *conn) {
+	c.http.Store(true)
+	_ = c.raw.SetDeadline(time.Time{})
+	select {
+	case h.secured <- c.net:
+		<-c.closed
+	case <-h.over:
+	}
+}
+
+// handle answers one request (RFC 8484 §4). Who asks is whom the connection comes from,
+// whatever headers say.
+func (h *httpsServer) handle(w http.ResponseWriter, req *http.Request) {
+	c := req.Context().Value(connKey{}).(*conn)
+	msg, err := messageOf(w, req)
+	var reply []byte
+	if err == nil {
+		c.busy.Add(1)
+		defer c.rest()
+		if reply = h.answer(req.Context(), c.query(), msg); len(reply) == 0 {
+			err = errNoMessage
+		}
+	}
+	if bad, ok := errors.AsType[*badRequest](err); ok {
+		h.n.badRequests.Add(1)
+		bad.write(w)
+		return
+	}
+	w.Header().Set("Content-Type", dnsMessage)
+	w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
+	w.Header().Set("Cache-Control", cacheControl(reply))
+	_, _ = w.Write(reply) // the asker may be gone
+}
+
+// answer gives the reply to msg, or nothing.
+func (h *httpsServer) answer(ctx context.Context, q Query, msg []byte) []byte {
+	r := h.idle.Get().(*responder)
+	defer func() {
+		r.q = Query{}
+		h.idle.Put(r)
+	}()
+	r.q = q
+	reply, wait := r.respond(ctx, msg, nil)
+	if !wait {
+		return reply
+	}
+	later := make(chan []byte, 1)
+	if !h.s.waiters.start(ctx, &r.q, msg, 0, func(reply []byte) { later <- reply }) {
+		return r.busy(nil)
+	}
+	return <-later
+}
