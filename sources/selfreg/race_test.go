@@ -23,6 +23,12 @@ import (
 //	go test ./sources/selfreg -run TestSoak -soak 1m
 var soak = flag.Duration("soak", 3*time.Second, "how long TestSoak runs")
 
+// leases is how many there are while TestInstanceIsGoneWithin100msAfterItsLeaseEnds
+// looks at some:
+//
+//	go test ./sources/selfreg -run 100ms -v -leases 1000000
+var leases = flag.Int("leases", 1000, "how many leases there are while some end")
+
 // Clients that do everything at once, each with an instance of its own and some
 // with that of another: what a client was told is true.
 func TestWritesHeartbeatsAndEndsOfLeasesRace(t *testing.T) {
@@ -214,15 +220,29 @@ func TestSoak(t *testing.T) {
 	t.Logf("%d heartbeats in %v", beats.Load(), *soak)
 }
 
-// From the end of a lease to the first lookup without the name, in real time.
+// From the end of a lease to the first lookup without the name, in real time, among
+// others of which some are renewed and each hundredth ends at that time too.
 func TestInstanceIsGoneWithin100msAfterItsLeaseEnds(t *testing.T) {
-	w := newWorld(t, setup{})
+	w := newWorld(t, setup{max: *leases + 100})
 	const n = 100
+	crowd(w, "stays", *leases*99/100, func(int) string { return "1h" })
+	ctx, cancel := context.WithCancel(t.Context())
+	var beating sync.WaitGroup
+	defer beating.Wait()
+	defer cancel()
+	beating.Go(func() {
+		for i := 0; ctx.Err() == nil; i = (i + 1) % (*leases * 99 / 100) {
+			w.want(204, "PUT", fmt.Sprintf("/v1/services/stays%d/instances/%d/heartbeat", i%1000, i), "")
+			time.Sleep(100 * time.Microsecond)
+		}
+	})
+	first := time.Second + time.Duration(*leases)*4*time.Microsecond // after all are there
+	crowd(w, "ends", *leases/100, func(i int) string { return (first + time.Duration(i*70_000/(*leases))*time.Millisecond).String() })
 	names := make([]string, n)
 	ends := make([]int64, n)
 	for i := range n {
 		names[i] = fmt.Sprintf("s%d.svc.test.", i)
-		w.want(201, "PUT", fmt.Sprintf("/v1/services/s%d/instances/one", i), fmt.Sprintf(`{"lease":"%dms","addresses":["10.0.0.1"]}`, 1000+7*i))
+		w.want(201, "PUT", fmt.Sprintf("/v1/services/s%d/instances/one", i), fmt.Sprintf(`{"lease":"%v","addresses":["10.0.0.1"]}`, first+time.Duration(7*i)*time.Millisecond))
 		in, _ := w.zone.Snapshot().Instance(zone.Key{Source: "selfreg", ID: fmt.Sprintf("s%d/one", i)})
 		ends[i] = in.Lease.Deadline()
 	}
@@ -247,10 +267,28 @@ func TestInstanceIsGoneWithin100msAfterItsLeaseEnds(t *testing.T) {
 		}
 	}
 	slices.Sort(late)
-	t.Logf("last seen after the end: median %v, longest %v", late[n/2], late[n-1])
+	t.Logf("%d leases; last seen after the end: median %v, longest %v", *leases, late[n/2], late[n-1])
 	if late[n-1] > 100*time.Millisecond {
 		t.Errorf("an instance was still there %v after its lease had ended", late[n-1])
 	}
+}
+
+// crowd registers n instances, of up to 1,000 services.
+func crowd(w *world, name string, n int, lease func(i int) string) {
+	const clients = 64 // so that they are taken in together
+	var all sync.WaitGroup
+	for c := range clients {
+		all.Go(func() {
+			for i := c; i < n; i += clients {
+				path := fmt.Sprintf("/v1/services/%s%d/instances/%d", name, i%1000, i)
+				if rec := w.send("PUT", path, fmt.Sprintf(`{"lease":"%s","addresses":["10.1.%d.%d"]}`, lease(i), i>>8&255, i&255)); rec.Code != 201 {
+					w.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // The source fails and runs again while clients write.
