@@ -10,7 +10,7 @@ CONTAINERS  ?= 200
 # The same binary is run, tested and put into the image: static, without paths.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build image check vuln test conformance conformance-clients conformance-differential faults cover fuzz bench bench-zonemap bench-propagation clean
+.PHONY: help run build image check vuln test conformance conformance-clients conformance-differential faults cover fuzz bench bench-forward bench-go bench-zonemap bench-propagation clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 28
@@ -67,7 +67,15 @@ cover: ## like test, and write cover.html
 fuzz: ## run each fuzz target for $(FUZZTIME)
 	scripts/fuzz $(FUZZTIME)
 
-bench: ## Go benchmarks of all packages
+bench: build ## answers of rollcall and of other servers side by side, as docs/performance.md shows
+	scripts/install-bench-tools
+	$(GO) run ./bench/dataplane -rollcall bin/rollcall
+
+bench-forward: build ## the same for answers from the cache
+	scripts/install-bench-tools
+	$(GO) run ./bench/dataplane -rollcall bin/rollcall -set cached
+
+bench-go: ## Go benchmarks of all packages
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 bench-zonemap: ## the data structures that a zone could have, side by side (decision 0001)

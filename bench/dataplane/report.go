@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"text/tabwriter"
+	"time"
+)
+
+// results are all rounds of all servers.
+type results struct {
+	Set      string    `json:"set"`
+	Services int       `json:"services"`
+	Members  int       `json:"members"`
+	Servers  []*result `json:"servers"`
+}
+
+type result struct {
+	Name   string        `json:"name"`
+	RSS    int           `json:"rss"`
+	Rounds []measurement `json:"rounds"`
+}
+
+func newResults(o options, servers []*server) *results {
+	r := &results{Set: o.set, Services: o.services, Members: o.members}
+	for _, s := range servers {
+		r.Servers = append(r.Servers, &result{Name: s.name})
+	}
+	return r
+}
+
+func (r *results) of(name string) *result {
+	i := slices.IndexFunc(r.Servers, func(s *result) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return r.Servers[i]
+}
+
+func (r *results) add(s *server, m measurement) {
+	of := r.of(s.name)
+	of.Rounds = append(of.Rounds, m)
+}
+
+func (r *results) memory(s *server) {
+	if n, err := s.rss(); err == nil {
+		r.of(s.name).RSS = n
+	}
+}
+
+// firstRate is that of the latency in the first measurement, when nothing is known.
+const firstRate = 10_000
+
+// rate is that at which latency is measured: half of what the slowest of those that
+// were measured has done, so that it is the same load for all.
+func (r *results) rate() int {
+	slowest := 2.0 * 4 * firstRate
+	for _, s := range r.Servers {
+		if len(s.Rounds) < 1 {
+			return firstRate
+		}
+		slowest = min(slowest, s.median(func(m measurement) float64 { return m.Rate }))
+	}
+	return int(slowest / 2)
+}
+
+// median is that of one figure over all rounds.
+func (s *result) median(of func(measurement) float64) float64 {
+	var all []float64
+	for _, m := range s.Rounds {
+		all = append(all, of(m))
+	}
+	slices.Sort(all)
+	if len(all) == 0 {
+		return 0
+	}
+	return all[len(all)/2]
+}
+
+// against is the median, over rounds, of what a server needs for each answer compared
+// with another in the same round.
+func (s *result) against(o *result) float64 {
+	var all []float64
+	for i := range min(len(s.Rounds), len(o.Rounds)) {
+		all = append(all, s.Rounds[i].CPU/o.Rounds[i].CPU)
+	}
+	slices.Sort(all)
+	if len(all) == 0 {
+		return 0
+	}
+	return all[len(all)/2]
+}
+
+func (r *results) table(out io.Writer) {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "| server\t| CPU for each answer, µs\t| to the floor\t| to rollcall\t| answers a second\t| p50\t| p99\t| memory, MB\t|")
+	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	for _, s := range r.Servers {
+		us := func(of func(measurement) float64) time.Duration {
+			return time.Duration(s.median(of)).Round(time.Microsecond)
+		}
+		fmt.Fprintf(t, "| %s\t| %.2f\t| %.2f\t| %.2f\t| %.0f\t| %v\t| %v\t| %.0f\t|\n", s.Name,
+			s.median(func(m measurement) float64 { return m.CPU }), s.against(r.of("floor")), s.against(r.of("rollcall")),
+			s.median(func(m measurement) float64 { return m.Rate }),
+			us(func(m measurement) float64 { return float64(m.P50) }), us(func(m measurement) float64 { return float64(m.P99) }),
+			float64(s.RSS)/1e6)
+	}
+	t.Flush()
+}
+
+// save writes the raw results and a chart of them.
+func (r *results) save(path string) error {
+	if path == "" {
+		return nil
+	}
+	raw, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".json", append(raw, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(path+".svg", r.chart(), 0o644)
+}

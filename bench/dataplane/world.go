@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+)
+
+// world is the data that every server has, and what is asked about it.
+type world struct {
+	dir               string
+	services, members int
+	set               string
+}
+
+// domain is that of the services: one that is ours, or one that is not, with a TTL for
+// which it stays in a cache.
+func (w *world) domain() (name string, ttl int) {
+	if w.set == "cached" {
+		return "svc.bench.example", 86400
+	}
+	return "svc.internal", 5
+}
+
+func (w *world) questions() string { return filepath.Join(w.dir, "questions") }
+func (w *world) zoneFile() string  { return filepath.Join(w.dir, "zone") }
+
+// address is that of a member: each has its own.
+func (w *world) address(service, member int) string {
+	n := service*w.members + member
+	return fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255)
+}
+
+// asked is how many questions there are before they repeat.
+const asked = 50_000
+
+// write writes the zone file and the questions: 45 % SRV, 45 % A, 5 % AAAA of names
+// that have none, 5 % of names that do not exist.
+func (w *world) write() error {
+	name, ttl := w.domain()
+	zone := func(out *bufio.Writer) {
+		fmt.Fprintf(out, "$ORIGIN %s.\n$TTL %d\n@ SOA ns.dns nobody.invalid. 1 3600 1200 604800 %d\n@ NS ns.dns\nns.dns A 127.0.0.1\n", name, ttl, ttl)
+		for s := range w.services {
+			for m := range w.members {
+				fmt.Fprintf(out, "s%d A %s\ns%d SRV 0 0 80 i%d.s%d\ni%d.s%d A %s\n", s, w.address(s, m), s, m, s, m, s, w.address(s, m))
+			}
+		}
+	}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	questions := func(out *bufio.Writer) {
+		for range asked {
+			s := rnd.IntN(w.services)
+			switch p := rnd.IntN(100); {
+			case p < 45:
+				fmt.Fprintf(out, "s%d.%s SRV\n", s, name)
+			case p < 90:
+				fmt.Fprintf(out, "s%d.%s A\n", s, name)
+			case p < 95:
+				fmt.Fprintf(out, "s%d.%s AAAA\n", s, name)
+			default:
+				fmt.Fprintf(out, "nope%d.%s A\n", s, name)
+			}
+		}
+	}
+	if err := writeFile(w.zoneFile(), zone); err != nil {
+		return err
+	}
+	return writeFile(w.questions(), questions)
+}
+
+func writeFile(path string, fill func(*bufio.Writer)) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b := bufio.NewWriter(f)
+	fill(b)
+	return b.Flush()
+}
+
+// registrars is how many clients register at the same time.
+const registrars = 16
+
+// register registers all instances with the server at an HTTP address.
+func (w *world) register(ctx context.Context, addr string) error {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	failed := make(chan error, registrars)
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: registrars}}
+	defer client.CloseIdleConnections()
+	for range registrars {
+		wg.Go(func() {
+			for {
+				n := int(next.Add(1)) - 1
+				if n >= w.services*w.members || ctx.Err() != nil {
+					return
+				}
+				if err := w.put(ctx, client, addr, n/w.members, n%w.members); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return ctx.Err()
+	}
+}
+
+func (w *world) put(ctx context.Context, client *http.Client, addr string, service, member int) error {
+	url := fmt.Sprintf("http://%s/v1/services/s%d/instances/i%d", addr, service, member)
+	body := fmt.Appendf(nil, `{"addresses":[%q],"ports":[{"number":80}],"lease":"1h"}`, w.address(service, member))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	if resp.StatusCode >= 300 {
+		return fmt.Errorf("PUT %s: %s: %s", url, resp.Status, text)
+	}
+	return nil
+}
