@@ -3,6 +3,7 @@ package dnsserver
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/miekg/dns"
 )
@@ -74,6 +75,16 @@ type Query struct {
 	echo      uint16 // bits of the header that the reply repeats
 	ad        bool   // the AD bit
 	recursion bool   // the asker may recurse
+}
+
+// Again gives a query for the same that stays valid, and may wait: for whoever asks it
+// when this one has been answered.
+func (q *Query) Again() *Query {
+	again := *q
+	again.Name = slices.Clone(q.Name)
+	again.EDNS.options, again.EDNS.cookie = nil, nil
+	again.MayWait = true
+	return &again
 }
 
 // RecursionDesired tells the RD bit (RFC 1035 §4.1.1).

@@ -66,6 +66,13 @@ func (r *Reply) begin(q *Query, options, out []byte) {
 	}
 }
 
+// Reset makes r an empty reply to q, without what identifies the server. It serves those
+// who have a Direct handler answer outside of a server.
+func (r *Reply) Reset(q *Query) { r.begin(q, nil, r.buf[:0]) }
+
+// Octets gives the whole message, which stays valid until Reset. Nothing is added then.
+func (r *Reply) Octets() []byte { return r.finish() }
+
 // Explain gives the extended error of the reply (RFC 8914 §2), to those who can read it.
 // It is called once, before there are records.
 func (r *Reply) Explain(info uint16) {

@@ -35,6 +35,8 @@ var rules = []rule{
 		"helpers of tests know the zone and the DNS library that it is compared with"},
 	{"dnsserver", []string{"zone", "github.com/miekg/dns", "github.com/hashicorp/golang-lru/v2", "golang.org/x/net", "golang.org/x/sys", "golang.org/x/sync"},
 		"the DNS server reads snapshots: with a source or the program in its hands, asking one name in a test would mean to start them all"},
+	{"dnsserver/cache", []string{"dnsserver", "zone", "github.com/miekg/dns", "github.com/hashicorp/golang-lru/v2"},
+		"a cache knows the server that asks it, and nothing of whom it asks itself"},
 	{"dnsserver/upstream", []string{"github.com/miekg/dns"},
 		"it speaks to a name server, whoever asks and whatever for"},
 	{"dnsserver/upstream/upstreamtest", []string{"github.com/miekg/dns"},
@@ -98,7 +100,7 @@ var pure = []string{"context", "log", "log/slog", "net", "net/http", "os", "os/s
 var sole = map[string][]string{
 	"github.com/urfave/cli/v2":        {"cmd/rollcall"},
 	"github.com/docker/docker":        {"sources/docker"},
-	"github.com/miekg/dns":            {"dnsserver", "dnsserver/upstream", "dnsserver/upstream/upstreamtest", "cmd/rollcall", "sources/health", "zone/zonetest"},
+	"github.com/miekg/dns":            {"dnsserver", "dnsserver/cache", "dnsserver/upstream", "dnsserver/upstream/upstreamtest", "cmd/rollcall", "sources/health", "zone/zonetest"},
 	"go.yaml.in/yaml/v4":              {"cmd/rollcall", "sources/static"},
 	"github.com/prometheus":           {"admin"},
 	"github.com/rogpeppe/go-internal": {"install"},
