@@ -32,8 +32,7 @@ type Options struct {
 
 // Why a server gave no answer. Exchange wraps these, and errors of the system.
 var (
-	// ErrTimeout: the server did not answer within Options.Timeout, or the time that the
-	// context left.
+	// ErrTimeout: the server did not answer within Options.Timeout.
 	ErrTimeout = errors.New("no answer in time")
 	// ErrBusy: as many queries are under way as the server's connections take.
 	ErrBusy = errors.New("too many queries are under way")

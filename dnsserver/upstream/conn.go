@@ -128,16 +128,16 @@ func readMessage(r io.Reader) (*message, error) {
 	}
 }
 
-// deliver passes over replies whose caller has gone.
+// deliver passes over replies whose caller has gone, or has one. The identity stays
+// with the caller, or the next one to draw it could lose it to him.
 func (c *conn) deliver(id uint16, m *message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if reply, ok := c.calls[id]; ok {
-		delete(c.calls, id)
-		reply <- m // has room for one
-		return
+	select {
+	case c.calls[id] <- m: // has room for one; nil has none
+	default:
+		m.free()
 	}
-	m.free()
 }
 
 // call sends a query and waits for the reply.

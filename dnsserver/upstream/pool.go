@@ -40,7 +40,7 @@ func (s *server) stream(ctx context.Context, q *query) (*dns.Msg, verdict, error
 		msg, _, err = s.pool.call(ctx, q, true)
 	}
 	if err != nil {
-		return nil, foreign, s.streamFailed(ctx, err)
+		return nil, foreign, s.failed(ctx, err)
 	}
 	defer msg.free()
 	v := q.judge(msg.b)
@@ -53,16 +53,6 @@ func (s *server) stream(ctx context.Context, q *query) (*dns.Msg, verdict, error
 	}
 	m, err := s.readReply(q, msg.b)
 	return m, v, err
-}
-
-func (s *server) streamFailed(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-		if errors.Is(err, ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
-			s.n.timeouts.Add(1)
-		}
-	}
-	return err
 }
 
 // call asks over one of the connections; used says that it was open before.

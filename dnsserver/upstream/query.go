@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 
 	"github.com/miekg/dns"
@@ -48,6 +49,7 @@ type query struct {
 	out     [maxQuery]byte // length, header, question, OPT
 	n       int            // octets of out
 	nameBuf [maxName]byte
+	local   net.UDPAddr
 	in      [maxUDP]byte
 }
 

@@ -21,7 +21,12 @@ const minRecord = 11
 // read makes a message of a reply that was accepted, and writes to it.
 func (q *query) read(msg []byte) (*dns.Msg, error) {
 	head := binary.BigEndian.Uint16(msg[2:])
-	m := &dns.Msg{Question: []dns.Question{q.asked.Question[0]}}
+	all := &struct {
+		m dns.Msg
+		q [1]dns.Question
+	}{q: [1]dns.Question{q.asked.Question[0]}}
+	m := &all.m
+	m.Question = all.q[:]
 	m.MsgHdr = dns.MsgHdr{
 		Id:                 q.asked.Id,
 		Response:           true,
@@ -40,7 +45,9 @@ func (q *query) read(msg []byte) (*dns.Msg, error) {
 	if err := r.sections(m); err != nil {
 		return nil, err
 	}
-	m.Rcode |= r.extended << 4
+	if r.extended != 0 { // what EDNS has gone wrong with is between us and the server
+		m.Rcode = dns.RcodeServerFailure
+	}
 	scrub(m)
 	return m, nil
 }
@@ -56,8 +63,8 @@ type reader struct {
 	// share it.
 	pointer  uint16
 	owner    string
-	opts     int
-	extended int // upper bits of the rcode (RFC 6891 §6.1.3)
+	hasOPT   bool
+	extended byte // upper bits of the rcode (RFC 6891 §6.1.3)
 }
 
 func (r *reader) sections(m *dns.Msg) (err error) {
@@ -114,9 +121,10 @@ func (r *reader) record() (dns.RR, error) {
 		return nil, errMalformed
 	}
 	switch {
+	case h.Rrtype == dns.TypeOPT && r.hasOPT: // RFC 6891 §6.1.1
+		return nil, errMalformed
 	case h.Rrtype == dns.TypeOPT:
-		r.opts++
-		r.extended = int(fixed[4])
+		r.hasOPT, r.extended = true, fixed[4]
 		return nil, nil
 	case h.Class != dns.ClassINET || meta(h.Rrtype) || h.Rdlength == 0:
 		return nil, nil

@@ -14,16 +14,16 @@ const maxChain = 16
 // server that tells more than that is not believed.
 func scrub(m *dns.Msg) {
 	q := m.Question[0]
-	names := chain(q, m.Answer)
+	names := chain(make([]string, 0, 4), q, m.Answer)
 	m.Answer = slices.DeleteFunc(m.Answer, func(rr dns.RR) bool { return !answers(rr, q.Qtype, names) })
 	m.Ns = scrubAuthority(m.Ns, names)
 	m.Extra = scrubAdditional(m.Extra, m.Answer, serviceOf(q.Name))
 }
 
-// chain is the name that was asked and those that its aliases lead to, in whatever
+// chain appends the name that was asked and those that its aliases lead to, in whatever
 // order they came.
-func chain(q dns.Question, rrs []dns.RR) []string {
-	names := []string{q.Name}
+func chain(names []string, q dns.Question, rrs []dns.RR) []string {
+	names = append(names, q.Name)
 	if q.Qtype == dns.TypeCNAME || q.Qtype == dns.TypeANY {
 		return names
 	}

@@ -3,6 +3,8 @@ package upstream
 import (
 	"context"
 	"errors"
+	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -18,13 +20,14 @@ type server struct {
 	client *Client
 	n      counters
 	pool   pool
+	remote *net.UDPAddr
 
 	noEDNS until // it answers FORMERR to EDNS
 	noCase until // it does not repeat the case of the question
 }
 
 func newServer(c *Client, a Addr) *server {
-	s := &server{addr: a, client: c}
+	s := &server{addr: a, client: c, remote: net.UDPAddrFromAddrPort(a.at)}
 	s.pool.s = s
 	return s
 }
@@ -90,4 +93,22 @@ func (s *server) foldedCase(ctx context.Context, q *query) (*dns.Msg, error) {
 	}
 	q.mixed = false
 	return s.udp(ctx, q)
+}
+
+// failed says why there is no reply: because of ctx, or of the server.
+func (s *server) failed(ctx context.Context, err error) error {
+	end, ends := ctx.Deadline()
+	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+	case ends && !time.Now().Before(end): // ctx is about to say so
+		err = context.DeadlineExceeded
+	default:
+		err = ErrTimeout
+	}
+	if errors.Is(err, ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
+		s.n.timeouts.Add(1)
+	}
+	return err
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
-	"net/netip"
-	"os"
 	"time"
 
 	"github.com/miekg/dns"
@@ -34,7 +32,7 @@ const maxForeign = 8
 func (s *server) udp(ctx context.Context, q *query) (*dns.Msg, error) {
 	q.draw()
 	q.write(q.id())
-	c, err := dial(s.addr.at, q.ports())
+	c, err := dial(s.remote, &q.local, q.ports())
 	if err != nil {
 		return nil, err
 	}
@@ -97,22 +95,6 @@ func (s *server) readReply(q *query, msg []byte) (*dns.Msg, error) {
 	return m, err
 }
 
-// failed says why there is no reply: because of ctx, or of the server.
-func (s *server) failed(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
-		err = context.Cause(ctx)
-		if !errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
-		s.n.timeouts.Add(1)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		s.n.timeouts.Add(1)
-		return ErrTimeout
-	}
-	return err
-}
-
 // ports are those to try, of what was drawn.
 func (q *query) ports() (p [portTries]uint16) {
 	for i := range p {
@@ -124,12 +106,11 @@ func (q *query) ports() (p [portTries]uint16) {
 
 // dial connects a socket, so that the system passes on what comes from the server's
 // address and port alone, and at once that nobody listens there.
-func dial(to netip.AddrPort, ports [portTries]uint16) (c *net.UDPConn, err error) {
+func dial(remote, local *net.UDPAddr, ports [portTries]uint16) (c *net.UDPConn, err error) {
 	network := "udp4"
-	if to.Addr().Is6() {
+	if remote.IP.To4() == nil {
 		network = "udp6"
 	}
-	remote, local := net.UDPAddrFromAddrPort(to), new(net.UDPAddr)
 	for _, port := range ports {
 		local.Port = int(port)
 		if c, err = net.DialUDP(network, local, remote); err == nil {

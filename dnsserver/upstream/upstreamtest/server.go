@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -41,11 +43,11 @@ type Server struct {
 	done     chan struct{}
 	handling sync.WaitGroup
 
-	mu    sync.Mutex // guards the following
-	conns map[net.Conn]Transport
-	asked []Asked
-	count map[Transport]int
-	dials int
+	mu             sync.Mutex // guards the following
+	conns          map[net.Conn]Transport
+	asked          []Asked
+	count          map[Transport]int
+	dials, resumed int
 }
 
 // Asked is one query that came.
@@ -138,11 +140,25 @@ func (s *Server) Conns() int {
 	return s.dials
 }
 
+// Open are the connections that are open.
+func (s *Server) Open() []net.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.conns))
+}
+
+// Resumed is how many TLS connections went on with an earlier session.
+func (s *Server) Resumed() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.resumed
+}
+
 // Asked are the first ten thousand queries, in the order in which they came.
 func (s *Server) Asked() []Asked {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Asked(nil), s.asked...)
+	return slices.Clone(s.asked)
 }
 
 // CloseConns closes all connections, as a server does with those that are idle.
@@ -184,6 +200,11 @@ func (s *Server) accept(l net.Listener, over Transport) {
 				delete(s.conns, c)
 				s.mu.Unlock()
 			}()
+			if t, ok := c.(*tls.Conn); ok && t.HandshakeContext(s.t.Context()) == nil && t.ConnectionState().DidResume {
+				s.mu.Lock()
+				s.resumed++
+				s.mu.Unlock()
+			}
 			s.serveConn(c, over)
 		})
 	}

@@ -1,0 +1,151 @@
+package upstream
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/rollcall-dns/rollcall/dnsserver/upstream/upstreamtest"
+)
+
+// sent is what reaches a server that is asked for m.
+func sent(t *testing.T, o Options, m *dns.Msg) *dns.Msg {
+	t.Helper()
+	s := upstreamtest.Start(t, upstreamtest.Answers())
+	reply, err := newClient(t, o).Exchange(t.Context(), mustAddr(t, s.Addr()), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reply.Id != m.Id || reply.Question[0] != m.Question[0] || reply.RecursionDesired != m.RecursionDesired || reply.CheckingDisabled != m.CheckingDisabled {
+		t.Errorf("%v is no reply to %v", reply, m)
+	}
+	return s.Asked()[0].Msg
+}
+
+// Of what an asker says only this goes further: the question, RD, CD, DO, and AD where the
+// server is trusted with it. Options are for us alone: a subnet tells who asks, a cookie
+// belongs to two ends (RFC 7873 §5.1).
+func TestQueryPassesOnFlagsAndNoOptions(t *testing.T) {
+	asked := question(t, "Web.Example. AAAA")
+	asked.Id, asked.CheckingDisabled, asked.AuthenticatedData, asked.Authoritative, asked.Truncated = 7, true, true, true, true
+	asked.SetEdns0(4096, true)
+	asked.IsEdns0().Option = []dns.EDNS0{
+		&dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 24, Address: []byte{192, 0, 2, 0}},
+		&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102030405060708"},
+	}
+	for _, trust := range []bool{false, true} {
+		got := sent(t, Options{TrustAD: trust}, asked)
+		opt := got.IsEdns0()
+		if opt == nil || len(got.Extra) != 1 || opt.UDPSize() != offerUDP || !opt.Do() || len(opt.Option) != 0 || opt.Version() != 0 {
+			t.Errorf("sent with %v", got.Extra)
+		}
+		if !got.RecursionDesired || !got.CheckingDisabled || got.AuthenticatedData != trust || got.Authoritative || got.Truncated {
+			t.Errorf("sent with %+v", got.MsgHdr)
+		}
+		if q := got.Question[0]; !strings.EqualFold(q.Name, "web.example.") || q.Qtype != dns.TypeAAAA {
+			t.Errorf("sent for %v", q)
+		}
+	}
+	asked = question(t, "web.example. A")
+	asked.RecursionDesired = false
+	if got := sent(t, Options{}, asked); got.RecursionDesired || got.CheckingDisabled || got.IsEdns0() == nil || got.IsEdns0().Do() {
+		t.Errorf("sent as %v", got)
+	}
+}
+
+func TestQueryOfAnyName(t *testing.T) {
+	long := strings.Repeat(strings.Repeat("a", 63)+".", 3) + strings.Repeat("b", 61) + "."
+	for _, name := range []string{".", "a.", long, `with\.dot.example.`, `\000\255.example.`, "1-2_3.example."} {
+		if got := sent(t, Options{}, question(t, name+" A")).Question[0].Name; !strings.EqualFold(got, name) {
+			t.Errorf("asked for %q, sent %q", name, got)
+		}
+	}
+}
+
+func TestQueryOfWhatIsNoQuestionIsRefused(t *testing.T) {
+	c, a := newClient(t, Options{}), mustAddr(t, "127.0.0.1:1")
+	two := question(t, "a. A")
+	two.Question = append(two.Question, two.Question[0])
+	chaos, update := question(t, "a. A"), question(t, "a. A")
+	chaos.Question[0].Qclass = dns.ClassCHAOS
+	update.Opcode = dns.OpcodeUpdate
+	for _, m := range []*dns.Msg{{}, two, chaos, update, question(t, "a A"), question(t, " A"), question(t, "a..b. A"),
+		question(t, strings.Repeat("a", 64)+". A"), question(t, strings.Repeat("a.", 128)+" A")} {
+		if reply, err := c.Exchange(t.Context(), a, m); err == nil || reply != nil {
+			t.Errorf("%v was asked: %v", m, reply)
+		}
+	}
+	if n := c.Stats()[a].Queries; n != 0 {
+		t.Errorf("%d queries were sent", n)
+	}
+}
+
+// A server that answers FORMERR to EDNS is asked without (RFC 6891 §7), and for a while
+// at once.
+func TestServerWithoutEDNS(t *testing.T) {
+	old := func(header bool) upstreamtest.Behaviour {
+		return func(q *upstreamtest.Query) {
+			if q.Msg.IsEdns0() == nil {
+				web(q)
+				return
+			}
+			m := new(dns.Msg).SetRcodeFormatError(q.Msg)
+			if header {
+				m.Question = nil
+			}
+			q.Reply(m)
+		}
+	}
+	for _, header := range []bool{false, true} {
+		s := upstreamtest.Start(t, old(header))
+		c, a := newClient(t, Options{}), mustAddr(t, s.Addr())
+		for want := 2; want < 4; want++ {
+			got, err := c.Exchange(t.Context(), a, question(t, "web.example. A"))
+			check(t, got, err, webA)
+			if n := s.Total(); n != want {
+				t.Errorf("asked %d times, want %d", n, want)
+			}
+		}
+	}
+}
+
+func TestServerThatFindsEverythingMalformed(t *testing.T) {
+	s := upstreamtest.Start(t, upstreamtest.Rcode(dns.RcodeFormatError))
+	c, a := newClient(t, Options{}), mustAddr(t, s.Addr())
+	for range 2 {
+		got, err := c.Exchange(t.Context(), a, question(t, "web.example. A"))
+		check(t, got, err, "FORMERR")
+	}
+	if n := s.Total(); n != 4 {
+		t.Errorf("asked %d times, want with and without EDNS each time", n)
+	}
+}
+
+// A server that is seen to fold case over TCP, where nobody else can have answered, is
+// then asked in the asker's case over UDP. One that does so over UDP alone is not.
+func TestServerThatFoldsCaseIsRemembered(t *testing.T) {
+	tests := []struct {
+		name string
+		do   upstreamtest.Behaviour
+		udp  int
+		tcp  int
+	}{
+		{"everywhere", upstreamtest.FoldCase(web), 3, 1},
+		{"over UDP", upstreamtest.Over(upstreamtest.UDP, upstreamtest.FoldCase(web), web), 3, 3},
+		{"without TCP", upstreamtest.CloseTCP(upstreamtest.FoldCase(web)), 4, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := upstreamtest.Start(t, tt.do)
+			c, a := newClient(t, Options{}), mustAddr(t, s.Addr())
+			for range 3 {
+				got, err := c.Exchange(t.Context(), a, question(t, "web.example. A"))
+				check(t, got, err, webA)
+			}
+			if udp, tcp := s.Count(upstreamtest.UDP), s.Count(upstreamtest.TCP); udp != tt.udp || tcp != tt.tcp {
+				t.Errorf("asked %d times over UDP and %d over TCP, want %d and %d", udp, tcp, tt.udp, tt.tcp)
+			}
+		})
+	}
+}
