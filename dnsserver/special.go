@@ -2,6 +2,7 @@ package dnsserver
 
 import (
 	"context"
+	"iter"
 	"net"
 
 	"github.com/miekg/dns"
@@ -37,6 +38,23 @@ var specials = []struct {
 	{"alt.", nothing},             // RFC 9476 §3.2
 	{"home.arpa.", nothing},       // RFC 8375 §4
 	{"resolver.arpa.", noRecords}, // RFC 9462 §4: there is no encrypted resolver here
+}
+
+// LocalNames are those of which only this server is to be asked, unless it is told
+// otherwise: the special ones, and the reverse zones of private addresses.
+func LocalNames() iter.Seq[zone.Name] {
+	return func(yield func(zone.Name) bool) {
+		for _, s := range specials {
+			if !yield(zone.MustParseName(s.name)) {
+				return
+			}
+		}
+		for n := range zone.PrivateReverse() {
+			if !yield(n) {
+				return
+			}
+		}
+	}
 }
 
 // SpecialNames answers for names that are never asked of others, such as those below

@@ -41,6 +41,8 @@ var rules = []rule{
 		"it speaks to a name server, whoever asks and whatever for"},
 	{"dnsserver/upstream/upstreamtest", []string{"github.com/miekg/dns"},
 		"a server for tests knows none of those that are tested with it"},
+	{"dnsserver/forward", []string{"dnsserver", "dnsserver/upstream", "zone", "github.com/miekg/dns", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
+		"whom to ask is decided from names alone, and asking is upstream's"},
 	{"sources", []string{"zone"},
 		"the contract of sources stands between any source and the zone, and belongs to neither"},
 	{"sources/sourcetest", []string{"sources", "zone", "github.com/google/go-cmp"},
@@ -100,7 +102,7 @@ var pure = []string{"context", "log", "log/slog", "net", "net/http", "os", "os/s
 var sole = map[string][]string{
 	"github.com/urfave/cli/v2":        {"cmd/rollcall"},
 	"github.com/docker/docker":        {"sources/docker"},
-	"github.com/miekg/dns":            {"dnsserver", "dnsserver/cache", "dnsserver/upstream", "dnsserver/upstream/upstreamtest", "cmd/rollcall", "sources/health", "zone/zonetest"},
+	"github.com/miekg/dns":            {"dnsserver", "dnsserver/cache", "dnsserver/forward", "dnsserver/upstream", "dnsserver/upstream/upstreamtest", "cmd/rollcall", "sources/health", "zone/zonetest"},
 	"go.yaml.in/yaml/v4":              {"cmd/rollcall", "sources/static"},
 	"github.com/prometheus":           {"admin"},
 	"github.com/rogpeppe/go-internal": {"install"},

@@ -65,6 +65,7 @@ func setUp(e *testscript.Env, bin string) error {
 		"ROLLCALL_DNS=127.0.0.1:0",
 		"ROLLCALL_HTTP=127.0.0.1:0",
 		"ROLLCALL_DOCKER=off",
+		"ROLLCALL_UPSTREAM=off",
 	)
 	e.Values[stateKey{}] = new(state)
 	e.Defer(func() { removeLabelled(id) })

@@ -42,6 +42,13 @@ func MustParseName(s string) Name {
 	return n
 }
 
+// Within reports whether n is at or below zone.
+func (n Name) Within(zone Name) bool {
+	for ; len(n) > len(zone); n = n[1+n[0]:] {
+	}
+	return n == zone
+}
+
 // String gives the presentation format with the final dot. Octets that a zone
 // file could not hold as they are come as "\." or "\DDD".
 func (n Name) String() string {

@@ -2,6 +2,8 @@ package zone
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +29,10 @@ var privateReverse = func() []Name {
 	}
 	return names
 }()
+
+// PrivateReverse are the reverse zones that are answered here, unless
+// Options.Elsewhere has them.
+func PrivateReverse() iter.Seq[Name] { return slices.Values(privateReverse) }
 
 // localZones are the reverse zones that are answered here.
 type localZones struct {

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/rollcall-dns/rollcall/dnsserver/forward"
+	"github.com/rollcall-dns/rollcall/dnsserver/upstream"
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
@@ -19,6 +21,11 @@ type Config struct {
 	TLSCert      string           // PEM file; "": no encrypted transport
 	TLSKey       string
 	Elsewhere    []zone.Name
+	Upstreams    []upstream.Addr
+	ResolvConf   []string        // files that name more of them
+	Routes       []forward.Route // one for each domain
+	RecurseLocal bool            // for private addresses, and the networks of containers
+	Recurse      []netip.Prefix
 	NSID         string // "": not told
 	ResponseRate int    // like replies a second to one public network; 0: no limit
 	TCPConns     int
@@ -35,6 +42,8 @@ type Config struct {
 	MaxInstances int
 	LogLevel     slog.Level
 	LogFormat    string // "text" or "json"
+
+	noUpstream bool // --upstream off
 }
 
 // The values of Config.Docker that are no URL.
@@ -82,6 +91,15 @@ var settings = []setting[Config]{
 	}, {
 		name: "elsewhere", many: true, set: setElsewhere,
 		help: "leave the special names and private reverse zones at and below `NAME` to other servers; . is all",
+	}, {
+		name: "upstream", def: "/etc/resolv.conf", many: true, set: setUpstream,
+		help: "ask the name server `ADDR` for names of others: IP, IP:PORT, tls://IP#NAME, a file like /etc/resolv.conf, or off",
+	}, {
+		name: "route", many: true, line: true, set: setRoute,
+		help: "for names at and below a domain ask other servers: `DOMAIN=ADDR[,ADDR…]`; the longest domain counts",
+	}, {
+		name: "recursion", def: "local", many: true, set: setRecursion,
+		help: "look up names of others for `WHOM`: local (this host, private addresses, networks of containers), all, off, or a network such as 203.0.113.0/24",
 	}, {
 		name: "nsid", set: setNSID,
 		help: "tell whoever asks that this is the DNS server `NAME`: by NSID, and as id.server in class CH",

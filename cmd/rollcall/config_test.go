@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/urfave/cli/v2"
 
+	"github.com/rollcall-dns/rollcall/dnsserver/forward"
+	"github.com/rollcall-dns/rollcall/dnsserver/upstream"
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
@@ -42,6 +44,14 @@ func load(t *testing.T, file string, env map[string]string, args ...string) (*Co
 	return cfg, err
 }
 
+func addr(s string) upstream.Addr {
+	a, err := upstream.ParseAddr(s)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
 var defaults = Config{
 	Domains:      []zone.Name{zone.MustParseName("svc.internal")},
 	DNS:          []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8053")},
@@ -52,6 +62,8 @@ var defaults = Config{
 	TTL:          5 * time.Second,
 	MaxInstances: 1_000_000,
 	LogFormat:    "text",
+	ResolvConf:   []string{"/etc/resolv.conf"},
+	RecurseLocal: true,
 }
 
 func TestConfigPrecedence(t *testing.T) {
@@ -95,6 +107,35 @@ func TestConfigPrecedence(t *testing.T) {
 				c.Domains = []zone.Name{zone.MustParseName("a.example"), zone.MustParseName("b.example")}
 			},
 		}, {
+			name: "whom to ask for names of others",
+			args: []string{"--upstream", "192.0.2.1,/run/resolv.conf tls://192.0.2.2#dns.example", "--route", "corp.example=10.0.0.1, 10.0.0.2", "--route", "10.in-addr.arpa=10.0.0.1"},
+			want: func(c *Config) {
+				c.Upstreams = []upstream.Addr{addr("192.0.2.1"), addr("tls://192.0.2.2#dns.example")}
+				c.ResolvConf = []string{"/run/resolv.conf"}
+				c.Routes = []forward.Route{
+					{Domain: zone.MustParseName("corp.example"), Servers: []upstream.Addr{addr("10.0.0.1"), addr("10.0.0.2")}},
+					{Domain: zone.MustParseName("10.in-addr.arpa"), Servers: []upstream.Addr{addr("10.0.0.1")}},
+				}
+			},
+		}, {
+			name: "nobody is asked", args: []string{"--upstream", "off"},
+			want: func(c *Config) { c.ResolvConf = nil },
+		}, {
+			name: "who may recurse", args: []string{"--recursion", "203.0.113.0/24 2001:db8::1"},
+			want: func(c *Config) {
+				c.RecurseLocal = false
+				c.Recurse = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::1/128")}
+			},
+		}, {
+			name: "all may recurse", args: []string{"--recursion", "all"},
+			want: func(c *Config) {
+				c.RecurseLocal = false
+				c.Recurse = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+			},
+		}, {
+			name: "nobody may recurse", args: []string{"--recursion", "off"},
+			want: func(c *Config) { c.RecurseLocal = false },
+		}, {
 			name: "addresses in IPv6 clothes", args: []string{"--advertise", "::ffff:192.0.2.1", "--http", "[::ffff:127.0.0.1]:80"},
 			want: func(c *Config) {
 				c.Advertise = []netip.Addr{netip.MustParseAddr("192.0.2.1")}
@@ -110,7 +151,7 @@ func TestConfigPrecedence(t *testing.T) {
 			}
 			want := defaults
 			tt.want(&want)
-			if d := cmp.Diff(want, *got, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); d != "" {
+			if d := cmp.Diff(want, *got, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}, netip.Prefix{}, upstream.Addr{}), cmpopts.IgnoreUnexported(Config{})); d != "" {
 				t.Errorf("config (-want +got):\n%s", d)
 			}
 		})
@@ -139,6 +180,21 @@ func TestConfigRefuses(t *testing.T) {
 		{"tls-cert", "cert.pem", "must come with --dns-tls or --dns-https"},
 		{"tls-key", "key.pem", "must come with --dns-tls or --dns-https"},
 		{"elsewhere", "a..b", "must be a domain name such as"},
+		{"upstream", "dns.example", "must be a name server such as 192.0.2.1"},
+		{"upstream", "0.0.0.0", "must be a name server"},
+		{"upstream", "", "must be a name server"},
+		{"upstream", "192.0.2.1#dns.example", "must be a name server"},
+		{"upstream", "off,192.0.2.1", "must not be given beside others"},
+		{"upstream", "192.0.2.1,off", "must not be given beside others"},
+		{"route", "corp.example", "must be a domain and its name servers"},
+		{"route", "=10.0.0.1", "must be a domain and its name servers"},
+		{"route", "corp.example=", "must be a domain and its name servers"},
+		{"route", "corp.example=10.0.0.1,,10.0.0.2", "must be a domain and its name servers"},
+		{"route", "a=10.0.0.1\nA=10.0.0.2", "must not be the second for a."},
+		{"recursion", "", "must be local, all, off, or a network"},
+		{"recursion", "everybody", "must be local, all, off, or a network"},
+		{"recursion", "203.0.113.1/24", "must be local, all, off, or a network"},
+		{"recursion", "fe80::1%eth0", "must be local, all, off, or a network"},
 		{"nsid", strings.Repeat("n", 129), "must be at most 128 octets"},
 		{"http", "8054", "must be an IP address and a port"},
 		{"docker", "yes", "must be auto, off, unix:///PATH or tcp://HOST:PORT"},

@@ -32,6 +32,7 @@ type server struct {
 	checks    *health.Gate // between the sources and the zone
 	selfreg   *selfreg.Source
 	static    *static.Source // nil: there is no file
+	resolver  *resolver      // nil: names of others are refused
 	dns       *dnsserver.Server
 	cert      *certs.Pair // of the encrypted transports; nil: there are none
 	http      *httpServer
@@ -75,7 +76,7 @@ func (s *server) wire(ctx context.Context) (err error) {
 	}
 	s.zone, err = zone.New(zone.Options{
 		Domains:      cfg.Domains,
-		Elsewhere:    cfg.Elsewhere,
+		Elsewhere:    cfg.elsewhere(),
 		TTL:          cfg.TTL,
 		AnswerLimit:  cfg.AnswerLimit,
 		MaxInstances: cfg.MaxInstances,
@@ -104,9 +105,10 @@ func (s *server) wire(ctx context.Context) (err error) {
 func (s *server) listen(now func() int64) (err error) {
 	cfg := s.cfg
 	ready := func() bool { return s.sources.Ready() }
-	answer := dnsserver.Authority(s.zone, ready, now, dnsserver.SpecialNames(cfg.Domains, cfg.Elsewhere, nil))
+	s.resolver = s.newResolver()
+	answer := dnsserver.Authority(s.zone, ready, now, dnsserver.SpecialNames(cfg.Domains, cfg.elsewhere(), s.resolver.handler()))
 	o := dnsserver.Options{
-		Addrs: cfg.DNS, TLS: cfg.DNSTLS, HTTPS: cfg.DNSHTTPS, Inherited: s.from.sockets, Handler: answer, Log: s.log,
+		Addrs: cfg.DNS, TLS: cfg.DNSTLS, HTTPS: cfg.DNSHTTPS, Inherited: s.from.sockets, Handler: answer, Recursion: s.resolver.recursion(), Log: s.log,
 		NSID: cfg.NSID, ResponseRate: cfg.ResponseRate, MaxConns: cfg.TCPConns, MaxConnsPerIP: cfg.TCPConnsEach,
 	}
 	if s.cert != nil {
@@ -164,6 +166,7 @@ func (s *server) close() {
 	if s.offer != nil {
 		s.offer.Close()
 	}
+	s.resolver.close()
 	s.from.close()
 }
 
@@ -172,6 +175,7 @@ func (s *server) close() {
 // and the last answers are those of a zone that knows all it ever knew.
 func (s *server) run(ctx context.Context) error {
 	s.announce()
+	s.resolver.load(append(s.dns.Addrs(), s.dns.AddrsOf(dnsserver.TLS)...))
 	s.log.Info("serving HTTP", "address", s.httpAddr())
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -183,6 +187,7 @@ func (s *server) run(ctx context.Context) error {
 		part{name: "succession", run: func(ctx context.Context) error { return s.awaitSuccessor(ctx, stop) }, within: successionTime},
 		part{name: "certificate", run: s.followCertificate},
 		part{name: "DNS", run: s.serveDNS},
+		part{name: "resolver", run: s.resolver.run},
 	)
 }
 

@@ -62,9 +62,10 @@ type Server struct {
 }
 
 // Start runs a command that serves, and waits until it says where. Who starts a
-// server stops it.
+// server stops it. It asks no other server unless it is told to: tests need no network.
 func Start(cmd *exec.Cmd) (*Server, error) {
 	s := &Server{cmd: cmd, exited: make(chan struct{})}
+	cmd.Env = append([]string{"ROLLCALL_UPSTREAM=off"}, cmd.Environ()...)
 	cmd.Stdout = &s.stdout
 	log, err := cmd.StderrPipe()
 	if err != nil {

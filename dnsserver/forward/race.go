@@ -1,0 +1,172 @@
+package forward
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// When the next server is asked although the one before may still answer: after twice
+// the time that it takes usually, within bounds. It is longer each time round.
+const (
+	soonest = 100 * time.Millisecond
+	latest  = 400 * time.Millisecond
+)
+
+// maxTries is how often one question is asked, of whomever.
+const maxTries = 6
+
+// explore is how seldom another than the fastest is asked beside it, to see whether it
+// still is.
+const explore = 32
+
+// turn counts questions.
+type turn struct{ n atomic.Uint64 }
+
+// plan is who is asked, in this order, and whether the second is asked at once, for us
+// to learn how it is.
+func (g *group) plan() (order []*server, both bool) {
+	type ranked struct {
+		*server
+		standing
+	}
+	var all []ranked
+	for _, s := range g.servers {
+		if st := s.standing(); !st.loop {
+			all = append(all, ranked{s, st})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b ranked) int {
+		switch {
+		case a.doubtful == b.doubtful:
+			return cmp.Compare(a.standing.rtt, b.standing.rtt)
+		case a.doubtful:
+			return 1
+		}
+		return -1
+	})
+	for _, r := range all {
+		order = append(order, r.server)
+	}
+	n := g.next.n.Add(1)
+	if n%explore == 0 && len(all) > 1 {
+		other := 1 + int(n/explore)%(len(all)-1)
+		if both = !all[other].doubtful; both {
+			order[1], order[other] = order[other], order[1]
+		}
+	}
+	return order, both
+}
+
+// reply is what one server gave.
+type reply struct {
+	m   *dns.Msg
+	err error
+}
+
+// race asks the servers of a group one after another: the next at once when one fails,
+// and soon when it keeps us waiting. The first answer counts. When it returns nothing is
+// under way any more.
+func (f *Forwarder) race(ctx context.Context, g *group, ask *dns.Msg) (*dns.Msg, error) {
+	order, both := g.plan()
+	if len(order) == 0 {
+		return nil, errNobody
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+
+	replies := make(chan reply, maxTries)
+	tries, out := 0, 0
+	next := func() {
+		s := order[tries%len(order)]
+		tries++
+		out++
+		wg.Go(func() { replies <- f.try(ctx, s, ask) })
+	}
+	next()
+	if both {
+		next()
+	}
+	wait := time.NewTimer(order[0].due())
+	defer wait.Stop()
+	most := min(maxTries, len(order)+2)
+	var last error
+	for {
+		select {
+		case r := <-replies:
+			if r.err == nil {
+				return r.m, nil
+			}
+			out--
+			last = r.err
+			if tries < len(order) {
+				next()
+			} else if out == 0 {
+				return nil, last
+			}
+		case <-wait.C:
+			if tries < most {
+				next()
+				wait.Reset(order[(tries-1)%len(order)].due() << (tries / len(order)))
+			}
+		case <-ctx.Done():
+			return nil, cmp.Or(last, context.Cause(ctx))
+		}
+	}
+}
+
+// due is how long a server is waited for before the next is asked.
+func (s *server) due() time.Duration {
+	st := s.standing()
+	if st.rtt == 0 {
+		return latest
+	}
+	return min(max(2*st.rtt, soonest), latest)
+}
+
+// try asks one server once.
+func (f *Forwarder) try(ctx context.Context, s *server, ask *dns.Msg) reply {
+	if !s.begin() {
+		return reply{err: errBusy}
+	}
+	began := time.Now()
+	m, err := f.o.Client.Exchange(ctx, s.addr, ask)
+	if err == nil {
+		err = unusable(m)
+	}
+	o := answered
+	switch {
+	case err != nil && ctx.Err() == context.Canceled:
+		o = pending
+	case err != nil:
+		o = missed
+	}
+	f.ended(s, o, time.Since(began))
+	return reply{m, err}
+}
+
+// unusable says why a reply is no answer, so that another server is asked.
+func unusable(m *dns.Msg) error {
+	switch m.Rcode {
+	case dns.RcodeSuccess:
+		if len(m.Answer) == 0 && !m.RecursionAvailable && referral(m.Ns) {
+			return errReferral
+		}
+		return nil
+	case dns.RcodeNameError, dns.RcodeYXDomain: // RFC 6672 §2.2
+		return nil
+	}
+	return rcodeError{m.Rcode}
+}
+
+func referral(ns []dns.RR) bool {
+	return slices.ContainsFunc(ns, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeNS }) &&
+		!slices.ContainsFunc(ns, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeSOA })
+}
