@@ -1,7 +1,6 @@
 package selfreg
 
 import (
-	"errors"
 	"net/netip"
 	"strings"
 	"time"
@@ -23,8 +22,6 @@ const (
 	defaultLease = 30 * time.Second
 	maxTTL       = 24 * time.Hour
 )
-
-var errTooLarge = errors.New("the body is larger than 64 KiB")
 
 // body is what a service tells of itself.
 type body struct {

@@ -1,7 +1,9 @@
 package selfreg
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -48,6 +50,7 @@ func (s *Source) Handler(h Health) http.Handler {
 	mux.Handle(instance, methods{http.MethodGet: a.getInstance, http.MethodPut: a.putInstance, http.MethodDelete: a.deleteInstance})
 	mux.Handle(instance+"/heartbeat", methods{http.MethodPut: a.putHeartbeat})
 	mux.Handle(instance+"/state", methods{http.MethodPut: a.putState})
+	mux.Handle("/v1/heartbeats", methods{http.MethodPut: a.putHeartbeats}.within(maxBeatsBody))
 	mux.Handle("/", methods{})
 	return cleanly(mux)
 }
@@ -75,7 +78,14 @@ type request struct {
 // methods are the handlers of one path. GET also answers HEAD.
 type methods map[string]func(http.ResponseWriter, *request) *problem
 
-func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.serve(w, r, maxBody) }
+
+// within is m for bodies of up to most octets.
+func (m methods) within(most int64) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serve(w, r, most) })
+}
+
+func (m methods) serve(w http.ResponseWriter, r *http.Request, most int64) {
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -85,7 +95,7 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.refuse(w, r.Method)
 		return
 	}
-	body, p := readBody(r)
+	body, p := readBody(r, most)
 	if p == nil {
 		p = h(w, &request{r, body})
 	}
@@ -185,23 +195,28 @@ func (a *api) getReady(w http.ResponseWriter, r *request) *problem {
 	return nil
 }
 
-// readBody reads up to maxBody octets, whatever the content type says: what curl
-// sends with -d is good enough.
-func readBody(r *http.Request) ([]byte, *problem) {
+// readBody reads up to most octets, whatever the content type says: what curl sends
+// with -d is good enough.
+func readBody(r *http.Request, most int64) ([]byte, *problem) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	if r.ContentLength > maxBody {
-		return nil, problemOf(errTooLarge)
+	if r.ContentLength > most {
+		return nil, tooLarge(most)
 	}
-	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	var b bytes.Buffer // not of ContentLength at once: that is only what the client says
+	_, err := b.ReadFrom(io.LimitReader(r.Body, most+1))
 	switch {
 	case err != nil:
 		return nil, newProblem(http.StatusBadRequest, "the body ended early: "+err.Error())
-	case len(data) > maxBody:
-		return nil, problemOf(errTooLarge)
+	case int64(b.Len()) > most:
+		return nil, tooLarge(most)
 	}
-	return data, nil
+	return b.Bytes(), nil
+}
+
+func tooLarge(most int64) *problem {
+	return newProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d KiB", most>>10))
 }
 
 // senderOf is the address that a request came from. It is not valid when a test

@@ -25,19 +25,26 @@ func readJSON(data []byte) (any, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return object{}, nil
 	}
-	if !utf8.Valid(data) {
-		return nil, errors.New("must be UTF-8")
-	}
-	if !json.Valid(data) {
-		err := json.Unmarshal(data, new(json.RawMessage)) // it knows where and why
-		var at *json.SyntaxError
-		if errors.As(err, &at) {
-			return nil, fmt.Errorf("must be one JSON object: %w at octet %d", err, at.Offset)
-		}
-		return nil, fmt.Errorf("must be one JSON object: %w", err)
+	if err := checkJSON(data); err != nil {
+		return nil, err
 	}
 	r := reader{data}
 	return r.value(), nil
+}
+
+// checkJSON says what keeps data from being one value.
+func checkJSON(data []byte) error {
+	if !utf8.Valid(data) {
+		return errors.New("must be UTF-8")
+	}
+	if json.Valid(data) {
+		return nil
+	}
+	err := json.Unmarshal(data, new(json.RawMessage)) // it knows where and why
+	if at, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("must be one JSON object: %w at octet %d", err, at.Offset)
+	}
+	return fmt.Errorf("must be one JSON object: %w", err)
 }
 
 // reader walks through JSON of which Valid has seen the syntax and the depth,
@@ -47,14 +54,19 @@ type reader struct{ rest []byte }
 
 // more skips space, and the character end if that is next: then there is no more.
 func (r *reader) more(end byte) bool {
-	for strings.IndexByte(" \t\r\n,:", r.rest[0]) >= 0 {
-		r.rest = r.rest[1:]
-	}
+	r.skip()
 	if r.rest[0] != end {
 		return true
 	}
 	r.rest = r.rest[1:]
 	return false
+}
+
+// skip skips space.
+func (r *reader) skip() {
+	for strings.IndexByte(" \t\r\n,:", r.rest[0]) >= 0 {
+		r.rest = r.rest[1:]
+	}
 }
 
 func (r *reader) value() any {
@@ -80,20 +92,25 @@ func (r *reader) value() any {
 
 // text reads a string.
 func (r *reader) text() string {
-	end, plain := 1, true
+	quoted := r.quoted()
+	s := string(quoted[1 : len(quoted)-1])
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		json.Unmarshal(quoted, &s) // which is known to be a string
+	}
+	return s
+}
+
+// quoted reads a string as it is written.
+func (r *reader) quoted() []byte {
+	end := 1
 	for ; r.rest[end] != '"'; end++ {
 		if r.rest[end] == '\\' {
-			plain = false
 			end++
 		}
 	}
 	quoted := r.rest[:end+1]
 	r.rest = r.rest[end+1:]
-	s := string(quoted[1:end])
-	if !plain {
-		json.Unmarshal(quoted, &s) // which is known to be a string
-	}
-	return s
+	return quoted
 }
 
 // literal reads a number, true, false or null.

@@ -53,8 +53,6 @@ func problemOf(err error) *problem {
 	switch {
 	case errors.Is(err, errUnknown):
 		return newProblem(http.StatusNotFound, err.Error())
-	case errors.Is(err, errTooLarge):
-		return newProblem(http.StatusRequestEntityTooLarge, err.Error())
 	case errors.Is(err, zone.ErrFull):
 		return unavailable("the server holds as many instances as it may", 30)
 	case errors.Is(err, errBusy):

@@ -1,0 +1,139 @@
+package selfreg
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// The bounds of heartbeats that come together. The longest ID takes 400 octets.
+const (
+	maxBeats     = 1000
+	maxBeatsBody = 512 << 10
+)
+
+// beat is one heartbeat of several.
+type beat struct{ service, id string }
+
+// putHeartbeats renews many leases, each as if it were alone: a status for each, in
+// order.
+func (a *api) putHeartbeats(w http.ResponseWriter, r *request) *problem {
+	var f faults
+	beats := parseBeats(r.body, &f)
+	if len(f) > 0 {
+		return badRequest(f)
+	}
+	from := senderOf(r)
+	out := make([]byte, 0, 64*(1+len(beats)))
+	out = append(out, `{"instances":[`...)
+	for i, b := range beats {
+		status := http.StatusNoContent
+		if !a.leases.Renew(idOf(b.service, b.id), from) {
+			status = http.StatusNotFound
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, `{"service":`...)
+		out = appendText(out, b.service)
+		out = append(out, `,"id":`...)
+		out = appendText(out, b.id)
+		out = append(out, `,"status":`...)
+		out = strconv.AppendInt(out, int64(status), 10)
+		out = append(out, '}')
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(append(out, "]}\n"...))
+	return nil
+}
+
+// appendText appends a string as JSON has it.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(s) // a string is never refused
+			return append(b, quoted...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
+}
+
+// parseBeats reads {"instances": [{"service": "…", "id": "…"}, …]} without making
+// values of all of it: many come, and often.
+func parseBeats(data []byte, f *faults) []beat {
+	if err := checkJSON(data); err != nil {
+		f.add("", err.Error())
+		return nil
+	}
+	r, given := reader{data}, false
+	var beats []beat
+	if r.more('{') {
+		f.add("", "must be an object")
+		return nil
+	}
+	for r.more('}') {
+		key := r.text()
+		switch {
+		case key != "instances":
+			f.add(below("", key), "is not known here")
+			r.value()
+		case given:
+			f.add(key, "must not be given twice")
+			r.value()
+		default:
+			beats, given = r.beats(f), true
+		}
+	}
+	if !given {
+		f.add("instances", beatsRule)
+	}
+	return beats
+}
+
+var beatsRule = fmt.Sprintf("must be a list of at most %d objects with service and id", maxBeats)
+
+func (r *reader) beats(f *faults) []beat {
+	if r.more('[') {
+		r.value()
+		f.add("instances", beatsRule)
+		return nil
+	}
+	beats := make([]beat, 0, min(maxBeats, 1+len(r.rest)/32))
+	for r.more(']') {
+		b, ok := r.beat()
+		if !ok {
+			f.add("instances["+strconv.Itoa(len(beats))+"]", "must be an object with service and id, both strings, and nothing else")
+		}
+		if beats = append(beats, b); len(beats) > maxBeats {
+			f.add("instances", beatsRule)
+			beats = beats[:0] // go on to the end, without keeping what is too much
+		}
+	}
+	return beats
+}
+
+func (r *reader) beat() (b beat, ok bool) {
+	if r.more('{') {
+		r.value()
+		return b, false
+	}
+	fields := 0
+	for ok = true; r.more('}'); fields++ {
+		var into *string
+		switch string(r.quoted()) { // no copy
+		case `"service"`:
+			into = &b.service
+		case `"id"`:
+			into = &b.id
+		}
+		r.skip()
+		if into == nil || r.rest[0] != '"' {
+			r.value()
+			ok = false
+			continue
+		}
+		*into = r.text()
+	}
+	return b, ok && fields == 2 && b.service != "" && b.id != "" // so none came twice
+}
