@@ -56,6 +56,10 @@ var sourceMetrics = []Metric[overview]{{
 	Help:    "1 when the source has reported its complete set at least once, else 0.",
 	Samples: each(func(s *sources.Status) float64 { return float64(oneIf(s.Synced)) }),
 }, {
+	Name: "rollcall_source_stale", Kind: Gauge, Labels: []string{"source"},
+	Help:    "1 while what is known of the source was reported to a server before this one, else 0.",
+	Samples: each(func(s *sources.Status) float64 { return float64(oneIf(s.Stale)) }),
+}, {
 	Name: "rollcall_source_failing", Kind: Gauge, Labels: []string{"source"},
 	Help:    "1 when the source fails, so that what it reported before is answered, else 0.",
 	Samples: each(func(s *sources.Status) float64 { return float64(oneIf(s.Err != nil)) }),

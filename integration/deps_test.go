@@ -71,7 +71,7 @@ var rules = []rule{
 		"it keeps a program registered, as any client could"},
 	{"install", []string{"github.com/rogpeppe/go-internal/diff"},
 		"it edits files, and knows nothing of the server that they name"},
-	{"cmd/rollcall", []string{"zone", "dnsserver", "install", "sources", "sources/docker", "sources/lease", "sources/selfreg", "sources/static", "sources/health", "admin", "client", "program", "sockets", "certs", "handover", "github.com/urfave/cli/v2", "go.yaml.in/yaml/v4", "github.com/miekg/dns", "golang.org/x/sync"},
+	{"cmd/rollcall", []string{"zone", "dnsserver", "install", "sources", "sources/docker", "sources/lease", "sources/selfreg", "sources/static", "sources/health", "admin", "client", "program", "sockets", "certs", "handover", "github.com/urfave/cli/v2", "go.yaml.in/yaml/v4", "github.com/miekg/dns", "golang.org/x/sync", "golang.org/x/sys"},
 		"the program is the only place that knows everything, and does the work of none of it"},
 	{"integration", []string{"integration/internal", "github.com/rogpeppe/go-internal", "github.com/google/go-cmp", "github.com/miekg/dns"},
 		"these tests know the shipped program only from outside"},

@@ -17,7 +17,7 @@ import (
 // TestScripts runs testdata/script. Beside the commands of testscript they have
 //
 //	serve FLAG…                      start a server on free ports, wait until it is ready
-//	stop                             stop it, and have its output as stdout and stderr
+//	halt                             stop it, and have its output as stdout and stderr
 //	container NAME FLAG… -- ARG…     run a container of the test image as $ID-NAME
 //	image                            build the image of the program, $SHIPPED
 //	network NAME FLAG…               make a network $ID-NAME
@@ -41,7 +41,7 @@ func TestScripts(t *testing.T) {
 		Setup:              func(e *testscript.Env) error { return setUp(e, bin) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":      serve,
-			"stop":       stop,
+			"halt":       halt, // the name stop is taken: it ends a script, as if it had passed
 			"container":  container,
 			"image":      imageCmd,
 			"network":    network,

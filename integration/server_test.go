@@ -62,8 +62,8 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("HTTP", s.HTTP)
 }
 
-func stop(ts *testscript.TestScript, neg bool, args []string) {
-	plain(ts, neg, len(args) == 0, "stop")
+func halt(ts *testscript.TestScript, neg bool, args []string) {
+	plain(ts, neg, len(args) == 0, "halt")
 	st := stateOf(ts)
 	if st.server == nil {
 		ts.Fatalf("no server runs")

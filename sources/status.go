@@ -22,6 +22,7 @@ type Status struct {
 	Name   string
 	Synced bool // it has reported its complete set at least once
 	Ready  bool // readiness does not wait for it
+	Stale  bool // what the zone holds of it was reported to another process
 	Runs   uint64
 	// Success is when a change of it was last applied, with a monotonic reading;
 	// zero means never. A source with nothing to report may be silent and well.
@@ -79,7 +80,7 @@ func (r *runner) status(in *zone.Snapshot) Status {
 	r.mu.Lock()
 	s := Status{
 		Name: r.name, Synced: r.synced, Ready: r.settled.Load(), Runs: r.runs,
-		Success: r.success, Err: r.err, More: r.more,
+		Success: r.success, Err: r.err, More: r.more, Stale: r.Stale && !r.synced,
 		Instances: in.Count(r.name),
 	}
 	for id, f := range r.rejected {

@@ -23,6 +23,8 @@ type Entry struct {
 	// Grace is how long readiness waits for the source's first complete set.
 	// Zero means 10 s; NoGrace does not wait.
 	Grace time.Duration
+	// Stale says that the zone holds what the source has reported to another process.
+	Stale bool
 	// Retry is the time between the end of a failed Run and the next. Zero means
 	// 0.1 s at first, growing with each failure to 10 s, with jitter.
 	Retry time.Duration

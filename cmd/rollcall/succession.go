@@ -2,116 +2,20 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"os"
 	"slices"
 	"time"
 
 	"github.com/rollcall-dns/rollcall/handover"
-	"github.com/rollcall-dns/rollcall/sockets"
 	"github.com/rollcall-dns/rollcall/sources"
-	"github.com/rollcall-dns/rollcall/sources/lease"
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
 // successionTime is how long the two processes may take: the new one reads up to a
 // million registrations before it answers, and the old one answers meanwhile.
 const successionTime = 2 * time.Minute
-
-// piece is one piece of the state that is handed over. One of the fields is set.
-type piece struct {
-	Change *zone.Change  `json:"change,omitempty"` // before the old process lets go: what the sources have reported
-	Record *lease.Record `json:"record,omitempty"` // after that: a registration
-}
-
-// maxPiece is how many instances a piece has at most.
-const maxPiece = 500
-
-// heritage is what a server gets from whoever was there before. Its zero value, and
-// nil fields, are nothing.
-type heritage struct {
-	sockets *sockets.Set
-	from    *handover.Predecessor
-	records []lease.Record
-}
-
-// inherit takes over the sockets of systemd, and those of a running server when the
-// settings say so.
-func inherit(ctx context.Context, cfg *Config, log *slog.Logger) (*heritage, error) {
-	h := new(heritage)
-	var err error
-	if h.sockets, err = sockets.FromSystemd(); err != nil {
-		return nil, fmt.Errorf("take over the sockets of systemd: %w", err)
-	}
-	if !cfg.Replace {
-		return h, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, successionTime)
-	defer cancel()
-	h.from, err = handover.Connect(ctx, cfg.control())
-	if errors.Is(err, handover.ErrNone) {
-		log.Info("there is no server to replace: starting as the first", "control", cfg.control())
-		return h, nil
-	}
-	if err == nil {
-		h.sockets, err = sockets.Of(h.from.Files())
-	}
-	return h, err
-}
-
-// takeOver makes the zone behind sink know what the sources had reported to the old process, and then
-// makes that let go of all that only one may have.
-func (h *heritage) takeOver(ctx context.Context, sink sources.Sink) error {
-	if h.from == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, successionTime)
-	defer cancel()
-	err := h.from.State(ctx, func(data []byte) error {
-		p, err := parsePiece(data)
-		if err == nil && p.Change != nil {
-			_, err = sink.Send(ctx, *p.Change)
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return h.from.Take(ctx, func(data []byte) error {
-		p, err := parsePiece(data)
-		if err == nil && p.Record != nil {
-			h.records = append(h.records, *p.Record)
-		}
-		return err
-	})
-}
-
-func parsePiece(data []byte) (p piece, err error) {
-	if err = json.Unmarshal(data, &p); err != nil {
-		err = fmt.Errorf("the state of the old server cannot be read: %w", err)
-	}
-	return p, err
-}
-
-// known is a source whose last state is in the zone already: readiness does not wait
-// for it, and what is answered is stale until it has synced.
-func (h *heritage) known(e sources.Entry) sources.Entry {
-	if h.from != nil {
-		e.Grace = sources.NoGrace
-	}
-	return e
-}
-
-func (h *heritage) close() {
-	h.sockets.Close()
-	if h.from != nil {
-		h.from.Close()
-	}
-}
 
 // serveDNS answers questions. Sockets that another process answers from as well are
 // not read before this one knows as much.
@@ -177,33 +81,25 @@ func (s *server) prepare(ctx context.Context, next *handover.Successor) error {
 	if err != nil {
 		return err
 	}
-	return next.Send(ctx, files, s.reported())
+	return next.Send(ctx, files, s.reported(s.sources.Status()))
 }
 
-// reported is the state of all sources. Self-registration hands over its
+// reported is the state of sources. Self-registration hands over its
 // registrations themselves, so that of it only what is checked is here, with what the
 // checks have found.
-func (s *server) reported() iter.Seq[[]byte] {
+func (s *server) reported(of []sources.Status) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for _, st := range s.sources.Status() {
+		for _, st := range of {
 			for _, c := range s.zone.Reported(st.Name, maxPiece) {
 				if st.Name == s.selfreg.Name() {
 					c.Put = slices.DeleteFunc(c.Put, func(in zone.Instance) bool { return len(in.Checks) == 0 })
 				}
-				if !yield(encodePiece(piece{Change: &c})) {
+				if !yield(encodePiece(piece{Change: &c, Seen: s.from.lastSeen(&st)})) {
 					return
 				}
 			}
 		}
 	}
-}
-
-func encodePiece(p piece) []byte {
-	data, err := json.Marshal(p)
-	if err != nil {
-		panic("a piece of the state cannot be written: " + err.Error()) // there is nothing in it that can fail
-	}
-	return data
 }
 
 // finish passes the registrations, and waits until the successor answers.

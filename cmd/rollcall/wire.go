@@ -95,10 +95,26 @@ func (s *server) wire(ctx context.Context) (err error) {
 			return fmt.Errorf("--data-dir %q: %w", cfg.DataDir, err)
 		}
 	}
-	if err := s.from.takeOver(ctx, s.checks); err != nil {
+	others := s.others(engine)
+	follow := []string{selfreg.Name}
+	for _, e := range others {
+		follow = append(follow, e.Source.Name())
+	}
+	if err := s.takeOver(ctx, follow); err != nil {
 		return err
 	}
-	return s.wireSources(engine, now)
+	return s.wireSources(others, now)
+}
+
+// others are the sources beside self-registration.
+func (s *server) others(engine *engine) (entries []sources.Entry) {
+	if s.static != nil {
+		entries = append(entries, sources.Entry{Source: s.static, Retry: static.Retry})
+	}
+	if engine != nil {
+		entries = append(entries, engine.entry(s.advertise, s.log))
+	}
+	return entries
 }
 
 // listen opens all sockets; now is the clock of leases and of lookups.
@@ -124,7 +140,7 @@ func (s *server) listen(now func() int64) (err error) {
 }
 
 // wireSources makes all sources, and what is served of them over HTTP.
-func (s *server) wireSources(engine *engine, now func() int64) (err error) {
+func (s *server) wireSources(others []sources.Entry, now func() int64) (err error) {
 	cfg := s.cfg
 	s.selfreg, err = selfreg.New(selfreg.Options{
 		Zone: s.zone, Now: now, Advertise: s.advertise, DataDir: cfg.DataDir, Records: s.from.records, Logger: s.log,
@@ -132,12 +148,14 @@ func (s *server) wireSources(engine *engine, now func() int64) (err error) {
 	if err != nil {
 		return fmt.Errorf("--data-dir %q: %w", cfg.DataDir, err)
 	}
-	entries := []sources.Entry{{Source: s.selfreg}}
-	if s.static != nil {
-		entries = append(entries, sources.Entry{Source: s.static, Retry: static.Retry})
+	if cfg.DataDir != "" { // which is now this process's alone
+		if err := estateIn(cfg.DataDir).remove(); err != nil {
+			return fmt.Errorf("--data-dir %q: %w", cfg.DataDir, err)
+		}
 	}
-	if engine != nil {
-		entries = append(entries, s.from.known(engine.entry(s.advertise, s.log)))
+	entries := []sources.Entry{{Source: s.selfreg}}
+	for _, e := range others {
+		entries = append(entries, s.from.stale(e))
 	}
 	s.sources = sources.NewSupervisor(sources.Options{Zone: s.zone, Sink: s.checks, Sources: entries, Logger: s.log})
 	register := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status})
@@ -203,7 +221,8 @@ func (s *server) announce() {
 	}
 }
 
-// runSources keeps the sources running, and then closes what they persist.
+// runSources keeps the sources running, then leaves what they have reported, and
+// closes what they persist.
 func (s *server) runSources(ctx context.Context) error {
 	var told sync.WaitGroup
 	began := time.Now()
@@ -211,7 +230,9 @@ func (s *server) runSources(ctx context.Context) error {
 	told.Go(func() { s.tellReady(ctx, began) })
 	told.Go(func() { s.above.follow(ctx, s.sources.WhenReady(), s.log) })
 	defer told.Wait()
-	return errors.Join(s.sources.Run(ctx), s.selfreg.Close())
+	err := s.sources.Run(ctx)
+	s.leave()
+	return errors.Join(err, s.selfreg.Close())
 }
 
 // followCertificate keeps the certificate as its files are.

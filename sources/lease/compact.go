@@ -68,6 +68,13 @@ func (j *Journal) leftovers() []string {
 
 // fill writes records and waits until they are on disk.
 func (n *newLog) fill(records iter.Seq[Record], stopped func() bool) error {
+	if err := n.write(records, stopped); err != nil {
+		return err
+	}
+	return n.f.Sync()
+}
+
+func (n *newLog) write(records iter.Seq[Record], stopped func() bool) error {
 	w := bufio.NewWriterSize(n.f, 1<<20)
 	var frame []byte
 	for r := range records {
@@ -84,10 +91,7 @@ func (n *newLog) fill(records iter.Seq[Record], stopped func() bool) error {
 		n.size += int64(len(frame))
 		n.records++
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return n.f.Sync()
+	return w.Flush()
 }
 
 // rewrite replaces the log by one of these records, at once. Whatever was wrong

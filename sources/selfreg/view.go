@@ -98,6 +98,7 @@ type sourceView struct {
 	Name      string          `json:"name"`
 	Synced    bool            `json:"synced"`
 	Ready     bool            `json:"ready"`
+	Stale     bool            `json:"stale,omitempty"`
 	Age       string          `json:"last_success,omitempty"` // how long ago
 	Error     string          `json:"error,omitempty"`
 	Notice    string          `json:"notice,omitempty"`
@@ -113,7 +114,7 @@ type rejectionView struct {
 }
 
 func viewOfSource(st *sources.Status) sourceView {
-	v := sourceView{Name: st.Name, Synced: st.Synced, Ready: st.Ready, Instances: st.Instances, Static: st.Static, More: st.More, Notice: st.Notice}
+	v := sourceView{Name: st.Name, Synced: st.Synced, Ready: st.Ready, Stale: st.Stale, Instances: st.Instances, Static: st.Static, More: st.More, Notice: st.Notice}
 	if !st.Success.IsZero() {
 		v.Age = time.Since(st.Success).Round(time.Millisecond).String()
 	}
