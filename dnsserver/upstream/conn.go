@@ -20,8 +20,11 @@ var errLost = errors.New("the server closed the connection")
 // conn is one TCP or TLS connection with the calls that are under way on it (RFC 7766
 // §6.2.1.1). Its goroutine, run, opens it, reads it and closes it.
 type conn struct {
-	pool  *pool
-	users int // guarded by pool.mu
+	pool   *pool
+	cancel context.CancelFunc // closes it
+
+	users int  // calls; guarded by pool.mu
+	alone bool // there is one call, and no other may come; guarded by pool.mu
 
 	ready chan struct{} // closed when net or err is set
 	net   net.Conn
@@ -54,7 +57,7 @@ func newConn(p *pool) *conn {
 func (c *conn) run(ctx context.Context) {
 	nc, err := c.pool.dial(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
+		if c.pool.s.client.ctx.Err() != nil {
 			err = ErrClosed
 		}
 		c.end(fmt.Errorf("connect: %w", err))
@@ -68,7 +71,7 @@ func (c *conn) run(ctx context.Context) {
 	defer stop()
 	err = c.readAll()
 	nc.Close()
-	if ctx.Err() != nil {
+	if c.pool.s.client.ctx.Err() != nil {
 		c.end(ErrClosed)
 		return
 	}
@@ -78,10 +81,12 @@ func (c *conn) run(ctx context.Context) {
 // end fails all calls. The connection leaves the pool first, so that those who ask
 // again get another.
 func (c *conn) end(err error) {
+	c.mu.Lock()
+	c.err = err // before: a connection that was alone must not come to the pool afterwards
+	c.mu.Unlock()
 	c.pool.remove(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.err = err
 	for _, reply := range c.calls {
 		close(reply)
 	}
@@ -207,7 +212,7 @@ func (c *conn) send(framed []byte) error {
 	_ = c.net.SetReadDeadline(now.Add(c.pool.s.client.o.IdleTimeout))
 	_ = c.net.SetWriteDeadline(now.Add(c.pool.s.client.o.Timeout))
 	if _, err := c.net.Write(framed); err != nil {
-		c.net.Close() // nothing may follow a part of a message
+		c.cancel() // nothing may follow a part of a message
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
 	return nil
@@ -219,7 +224,7 @@ func (c *conn) giveUp(since int64) {
 	long := time.Duration(sinceStart()-since) > c.pool.s.client.o.Timeout/2
 	if long && c.heard.Load() < since {
 		c.pool.remove(c)
-		c.net.Close()
+		c.cancel()
 	}
 }
 

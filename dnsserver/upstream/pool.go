@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	maxCalls = 64 // under way on one connection
-	manyCall = 16 // from here on another connection is opened
+	maxCalls  = 64 // under way on one connection, and calls alone on one
+	manyCalls = 16 // from here on another connection is opened
 )
 
 // pool is the connections to one server.
@@ -22,11 +22,13 @@ type pool struct {
 	s *server
 
 	mu    sync.Mutex // guards the following
-	conns []*conn
+	conns []*conn    // that calls may share
+	alone int        // calls that are alone on others
 }
 
-// stream asks over TCP or TLS, and once more over a new connection where an old one
-// turns out to be lost. The verdict is accepted or folded.
+// stream asks over TCP or TLS, and once more over a connection of its own where one that
+// it shares turns out to be lost: it may have been idle for longer than the server likes,
+// or the server closes it after each reply. The verdict is accepted or folded.
 func (s *server) stream(ctx context.Context, q *query) (*dns.Msg, verdict, error) {
 	if s.addr.tls {
 		s.n.tls.Add(1)
@@ -35,9 +37,9 @@ func (s *server) stream(ctx context.Context, q *query) (*dns.Msg, verdict, error
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.client.o.Timeout, ErrTimeout)
 	defer cancel()
-	msg, used, err := s.pool.call(ctx, q, false)
-	if used && errors.Is(err, errLost) {
-		msg, _, err = s.pool.call(ctx, q, true)
+	msg, err := s.pool.call(ctx, q, false)
+	if errors.Is(err, errLost) {
+		msg, err = s.pool.call(ctx, q, true)
 	}
 	if err != nil {
 		return nil, foreign, s.failed(ctx, err)
@@ -55,44 +57,60 @@ func (s *server) stream(ctx context.Context, q *query) (*dns.Msg, verdict, error
 	return m, v, err
 }
 
-// call asks over one of the connections; used says that it was open before.
-func (p *pool) call(ctx context.Context, q *query, fresh bool) (msg *message, used bool, err error) {
-	c, used, err := p.take(fresh)
+// call asks over one connection.
+func (p *pool) call(ctx context.Context, q *query, alone bool) (*message, error) {
+	c, err := p.take(alone)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	defer p.leave(c)
-	msg, err = c.call(ctx, q)
-	return msg, used, err
+	return c.call(ctx, q)
 }
 
-// take chooses the connection with the fewest calls, or opens another one.
-func (p *pool) take(fresh bool) (c *conn, used bool, err error) {
+// take chooses the connection with the fewest calls, or opens another one. For a call
+// that is to be alone on it, that one is not for others yet.
+func (p *pool) take(alone bool) (c *conn, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.conns) > 0 {
 		c = slices.MinFunc(p.conns, func(a, b *conn) int { return a.users - b.users })
 	}
-	room := len(p.conns) < p.s.client.o.MaxConns
 	switch {
-	case c != nil && (c.users < manyCall && !fresh || !room):
-		if c.users >= maxCalls {
-			return nil, false, ErrBusy
-		}
-		used = true
-	default:
+	case alone && p.alone < maxCalls:
 		if c, err = p.open(); err != nil {
-			return nil, false, err
+			return nil, err
 		}
+		c.alone = true
+		p.alone++
+	case !alone && p.room() && (c == nil || c.users >= manyCalls):
+		if c, err = p.open(); err != nil {
+			return nil, err
+		}
+		p.conns = append(p.conns, c)
+	case alone, c.users >= maxCalls:
+		return nil, ErrBusy
 	}
 	c.users++
-	return c, used, nil
+	return c, nil
 }
 
+func (p *pool) room() bool { return len(p.conns) < p.s.client.o.MaxConns }
+
+// leave ends a call. A connection that it was alone on is then for all, or closed.
 func (p *pool) leave(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.users--
+	if !c.alone {
+		return
+	}
+	c.alone = false
+	p.alone--
+	if p.room() && c.why() == nil {
+		p.conns = append(p.conns, c)
+	} else {
+		c.cancel()
+	}
 }
 
 // remove is called when c is not to be used any more.
@@ -111,8 +129,12 @@ func (p *pool) open() (*conn, error) {
 		return nil, ErrClosed
 	}
 	c := newConn(p)
-	p.conns = append(p.conns, c)
-	cl.wg.Go(func() { c.run(cl.ctx) })
+	var ctx context.Context
+	ctx, c.cancel = context.WithCancel(cl.ctx)
+	cl.wg.Go(func() {
+		defer c.cancel()
+		c.run(ctx)
+	})
 	return c, nil
 }
 

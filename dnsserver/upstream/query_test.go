@@ -81,24 +81,24 @@ func TestQueryOfWhatIsNoQuestionIsRefused(t *testing.T) {
 	}
 }
 
-// A server that answers FORMERR to EDNS is asked without (RFC 6891 §7), and for a while
+// A server that answers FORMERR to EDNS, or NOTIMP (RFC 2671 §5.3), is asked without (RFC 6891 §7), and for a while
 // at once.
 func TestServerWithoutEDNS(t *testing.T) {
-	old := func(header bool) upstreamtest.Behaviour {
+	old := func(rcode int, header bool) upstreamtest.Behaviour {
 		return func(q *upstreamtest.Query) {
 			if q.Msg.IsEdns0() == nil {
 				web(q)
 				return
 			}
-			m := new(dns.Msg).SetRcodeFormatError(q.Msg)
+			m := new(dns.Msg).SetRcode(q.Msg, rcode)
 			if header {
 				m.Question = nil
 			}
 			q.Reply(m)
 		}
 	}
-	for _, header := range []bool{false, true} {
-		s := upstreamtest.Start(t, old(header))
+	for rcode, header := range map[int]bool{dns.RcodeFormatError: true, dns.RcodeNotImplemented: false} {
+		s := upstreamtest.Start(t, old(rcode, header))
 		c, a := newClient(t, Options{}), mustAddr(t, s.Addr())
 		for want := 2; want < 4; want++ {
 			got, err := c.Exchange(t.Context(), a, question(t, "web.example. A"))
@@ -133,7 +133,7 @@ func TestServerThatFoldsCaseIsRemembered(t *testing.T) {
 	}{
 		{"everywhere", upstreamtest.FoldCase(web), 3, 1},
 		{"over UDP", upstreamtest.Over(upstreamtest.UDP, upstreamtest.FoldCase(web), web), 3, 3},
-		{"without TCP", upstreamtest.CloseTCP(upstreamtest.FoldCase(web)), 4, 1},
+		{"without TCP", upstreamtest.CloseTCP(upstreamtest.FoldCase(web)), 4, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -49,7 +49,7 @@ func (s *server) exchange(ctx context.Context, q *query) (*dns.Msg, error) {
 	now := time.Now()
 	q.edns, q.mixed = !s.noEDNS.holds(now), !s.noCase.holds(now)
 	m, err := s.attempt(ctx, q)
-	if err != nil || m.Rcode != dns.RcodeFormatError || !q.edns {
+	if err != nil || !unknown(m) || !q.edns {
 		return m, err
 	}
 	q.edns = false
@@ -57,10 +57,16 @@ func (s *server) exchange(ctx context.Context, q *query) (*dns.Msg, error) {
 	if err != nil {
 		return m, nil
 	}
-	if plain.Rcode != dns.RcodeFormatError {
+	if !unknown(plain) {
 		s.noEDNS.start(time.Now())
 	}
 	return plain, nil
+}
+
+// unknown reports whether a server did not understand, in one of the ways in which old
+// ones say so.
+func unknown(m *dns.Msg) bool {
+	return m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented
 }
 
 // attempt asks over UDP, and over TCP when that is not enough or not safe.
@@ -85,10 +91,11 @@ func (s *server) attempt(ctx context.Context, q *query) (*dns.Msg, error) {
 // From then on it is asked in the case of the asker.
 func (s *server) foldedCase(ctx context.Context, q *query) (*dns.Msg, error) {
 	m, v, err := s.stream(ctx, q)
-	if v == folded || err != nil && ctx.Err() == nil {
+	noTCP := err != nil && ctx.Err() == nil && !errors.Is(err, ErrBusy)
+	if v == folded || noTCP {
 		s.noCase.start(time.Now())
 	}
-	if err == nil || ctx.Err() != nil {
+	if !noTCP {
 		return m, err
 	}
 	q.mixed = false

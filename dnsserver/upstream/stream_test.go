@@ -81,6 +81,23 @@ func TestStreamThatTheServerCloses(t *testing.T) {
 	}
 }
 
+// A server that answers one query for each connection answers many at once, too.
+func TestStreamOfOneReply(t *testing.T) {
+	s := upstreamtest.Start(t, overTCP(func(q *upstreamtest.Query) {
+		web(q)
+		q.Conn.Close()
+	}))
+	a, c := mustAddr(t, s.Addr()), newClient(t, Options{})
+	var wg sync.WaitGroup
+	for range 30 {
+		wg.Go(func() {
+			got, err := c.Exchange(t.Context(), a, question(t, "web.example. A"))
+			check(t, got, err, webA)
+		})
+	}
+	wg.Wait()
+}
+
 // A connection is closed when it is idle, and leaves no goroutine.
 func TestStreamIsClosedWhenIdle(t *testing.T) {
 	s := upstreamtest.Start(t, overTCP(web))

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
@@ -113,8 +114,8 @@ func dial(remote, local *net.UDPAddr, ports [portTries]uint16) (c *net.UDPConn, 
 	}
 	for _, port := range ports {
 		local.Port = int(port)
-		if c, err = net.DialUDP(network, local, remote); err == nil {
-			return c, nil
+		if c, err = net.DialUDP(network, local, remote); !errors.Is(err, syscall.EADDRINUSE) {
+			return c, err
 		}
 	}
 	return net.DialUDP(network, nil, remote)
