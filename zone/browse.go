@@ -25,8 +25,9 @@ type kind struct {
 
 // group counts instances.
 type group struct {
-	all int                   // up or not: while there is one the name exists
-	up  hamt.Map[string, int] // those that are up, by service
+	all int // up or not: while there is one the name exists
+	// some are those that are up, or can be brought back, by service.
+	some hamt.Map[string, int]
 }
 
 // maxSubtypes bounds the pairs of a tag and a type that one instance has a name
@@ -97,11 +98,11 @@ func (g *group) count(ed *hamt.Edit, e *entry, by int) {
 	if e.mask == 0 {
 		return
 	}
-	n, _ := g.up.Get(e.names[0])
+	n, _ := g.some.Get(e.names[0])
 	if n += by; n > 0 {
-		g.up.Set(ed, e.names[0], n)
+		g.some.Set(ed, e.names[0], n)
 	} else {
-		g.up.Delete(ed, e.names[0])
+		g.some.Delete(ed, e.names[0])
 	}
 }
 

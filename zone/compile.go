@@ -18,7 +18,8 @@ type entry struct {
 	names   []string  // service names, relative and canonical, without repetition
 	members []*member // one for each of names
 	spots   []spot    // one for each of in.Endpoints
-	mask    uint64    // 0 unless up: nothing of it is answered
+	mask    uint64    // 0 unless up, or failed: nothing of it is answered
+	failed  int64     // when its checks have failed, if it can be brought back; else 0
 	tags    uint64    // bits of its tags by their hash
 	ttl     uint32
 	groups  uint8  // targets that each member needs
@@ -44,6 +45,9 @@ func (w *writer) compile(key Key, in Instance) *entry {
 	if in.TTL == 0 {
 		e.ttl = w.ttl
 	}
+	if e.failed = w.failedAt(key, &in); e.failed > 0 {
+		e.ttl = min(e.ttl, fallbackTTL)
+	}
 	for _, s := range append([]string{in.Service}, in.Aliases...) {
 		if rel, _ := parseLabels(s); !slices.Contains(e.names, rel) {
 			e.names = append(e.names, rel)
@@ -62,7 +66,7 @@ func (w *writer) compile(key Key, in Instance) *entry {
 func (w *writer) place(e *entry) {
 	e.spots = make([]spot, len(e.in.Endpoints))
 	var heads [2][]int // by kind, the first endpoint of each group
-	mask := maskUp
+	mask := uint64(0)
 	if e.txt != "" {
 		mask |= maskTXT
 	}
@@ -96,8 +100,11 @@ func (w *writer) place(e *entry) {
 		mask |= mask & maskAnywhere << anywhereToLone
 	}
 	e.groups = uint8(max(1, len(heads[0]), len(heads[1])))
-	if e.in.State == Up {
-		e.mask = mask
+	switch {
+	case e.in.State == Up:
+		e.mask = mask | maskUp
+	case e.failed > 0:
+		e.mask = mask | maskFailed
 	}
 }
 

@@ -93,11 +93,11 @@ func (s *Snapshot) browsingType(a *Answer, at []string, p *place) presence {
 		}
 		return empty
 	default:
-		m := s.instance(a, at[0][:len(at[0])-len(set)], set)
+		m, svc := s.instance(a, at[0][:len(at[0])-len(set)], set)
 		if m == nil {
 			return absent
 		}
-		p.members, p.filter = true, filter{one: m, port: portSetOf(set), whole: true}
+		p.members, p.filter = true, filter{choice: svc.choose(), one: m, port: portSetOf(set), whole: true}
 	}
 	return present
 }
@@ -121,21 +121,22 @@ func cutEnumeration(name Name) (rest Name, under string) {
 	return name, ""
 }
 
-// instance finds the instance that a label in wire form stands for in a type.
-func (s *Snapshot) instance(a *Answer, l, set string) *member {
+// instance finds the instance that a label in wire form stands for in a type, and its
+// service.
+func (s *Snapshot) instance(a *Answer, l, set string) (*member, *service) {
 	target, ok := s.browse.long.Get(l)
 	if !ok {
 		if target = a.made(func(b []byte) []byte { return appendTarget(b, first(l)) }); target == "" {
-			return nil
+			return nil, nil
 		}
 	}
 	n, ok := s.nodes.Get(cut(target))
 	if !ok || n.svc == nil {
-		return nil
+		return nil, nil
 	}
 	in, _ := n.svc.sets.Get(set)
 	if m := in.get(target); m != nil && m == m.e.members[0] {
-		return m
+		return m, n.svc
 	}
-	return nil
+	return nil, nil
 }

@@ -43,7 +43,7 @@ func (s *Snapshot) listInstances(l *listing, q *Question, a *Answer) {
 			return false
 		}
 		if len(a.Additional) < maxAlong {
-			one := filter{one: m, port: port, whole: true}
+			one := filter{choice: either, one: m, port: port, whole: true}
 			one.along(q, a, name)
 		}
 		return true
@@ -57,10 +57,11 @@ func (s *Snapshot) members(l *listing, q *Question, a *Answer, yield func(*membe
 		f.tags[0], f.ntags, f.tagBits, f.sift = l.sub[1:], 1, tagBits(l.sub[1:]), true
 	}
 	more := true
-	for name := range l.group.up.All() {
+	for name := range l.group.some.All() {
 		n, _ := s.nodes.Get(name)
 		f.list, _ = n.svc.sets.Get(l.set)
-		f.each(q, a, maskUp, func(m *member) bool {
+		f.choice = n.svc.choose()
+		f.each(q, a, maskAll, func(m *member) bool {
 			if m == m.e.members[0] {
 				more = yield(m)
 			}
@@ -96,7 +97,7 @@ func (f *filter) along(q *Question, a *Answer, name string) {
 
 // descriptions collects metadata as browsing wants it.
 func (f *filter) descriptions(q *Question, a *Answer) {
-	f.each(q, a, maskUp, func(m *member) bool {
+	f.each(q, a, maskAll, func(m *member) bool {
 		return a.add(Record{Type: TypeTXT, TTL: m.ttlAt(q.Now), body: m.e.description()})
 	})
 }

@@ -57,7 +57,7 @@ func (f *filter) begin(q *Question, s scope) {
 
 // answers reports whether a member has a record of the question's type.
 func (f *filter) answers(q *Question, s scope, m *member) bool {
-	if m.e.mask&s.mask(q) == 0 || !f.now(q, m) {
+	if !f.sees(q, m, s.mask(q)) {
 		return false
 	}
 	for i := range m.e.spots {

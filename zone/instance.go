@@ -22,7 +22,8 @@ type Instance struct {
 	Tags      []string
 	Meta      map[string]string // published as TXT
 	TTL       time.Duration     // 0: the zone's default; whole seconds are used
-	State     State             // only Up is answered
+	State     State             // only Up is answered, but for Fallback
+	Fallback  Fallback          // whether it is answered when its checks fail and none of its service is up
 	Reason    string            // why it is not up, in words for an operator
 	Lease     *Lease            // nil: lives until its source removes it
 	Checks    []Check           // all must pass for it to be up; carried here, run elsewhere
@@ -132,7 +133,7 @@ func (l *Lease) ended(now int64) bool { return l != nil && l.deadline.Load() <= 
 func (in *Instance) Equal(o *Instance) bool {
 	return in.ID == o.ID && in.Service == o.Service && in.Host == o.Host &&
 		in.Priority == o.Priority && in.Weight == o.Weight && in.TTL == o.TTL &&
-		in.State == o.State && in.Reason == o.Reason && in.Lease == o.Lease &&
+		in.State == o.State && in.Fallback == o.Fallback && in.Reason == o.Reason && in.Lease == o.Lease &&
 		in.Revision == o.Revision && slices.Equal(in.Checks, o.Checks) &&
 		slices.Equal(in.Aliases, o.Aliases) && slices.Equal(in.Tags, o.Tags) &&
 		maps.Equal(in.Meta, o.Meta) &&

@@ -59,7 +59,7 @@ func (f *filter) draw(q *Question, a *Answer, s scope, yield func(*member) bool)
 	}
 	mask := s.mask(q)
 	for range draws {
-		if m := f.list.at(f.list.pick(&f.roll)); m.e.mask&mask != 0 && f.now(q, m) {
+		if m := f.list.at(f.list.pick(&f.roll)); f.sees(q, m, mask) {
 			yield(m)
 		}
 	}

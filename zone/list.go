@@ -138,29 +138,28 @@ type position struct{ chunk, i int }
 
 func (l *list) at(p position) *member { return l.chunks[p.chunk].m[p.i] }
 
-// from is every member of the chunks that mask may let see, once round from the
-// one at start.
-func (l *list) from(start position, mask uint64, yield func(*member) bool) {
+// from is every member with bits of both masks, once round from the one at start.
+func (l *list) from(start position, mask, state uint64, yield func(*member) bool) {
 	if l.n == 0 {
 		return
 	}
-	if !l.chunks[start.chunk].each(start.i, maxChunk+1, mask, yield) {
+	if !l.chunks[start.chunk].each(start.i, maxChunk+1, mask, state, yield) {
 		return
 	}
 	for i := 1; i < len(l.chunks); i++ {
-		if !l.chunks[(start.chunk+i)%len(l.chunks)].each(0, maxChunk+1, mask, yield) {
+		if !l.chunks[(start.chunk+i)%len(l.chunks)].each(0, maxChunk+1, mask, state, yield) {
 			return
 		}
 	}
-	l.chunks[start.chunk].each(0, start.i, mask, yield)
+	l.chunks[start.chunk].each(0, start.i, mask, state, yield)
 }
 
-func (c *chunk) each(from, to int, mask uint64, yield func(*member) bool) bool {
-	if c.mask&mask == 0 {
+func (c *chunk) each(from, to int, mask, state uint64, yield func(*member) bool) bool {
+	if c.mask&mask == 0 || c.mask&state == 0 {
 		return true
 	}
 	for _, m := range c.m[from:min(to, len(c.m))] {
-		if m.e.mask&mask != 0 && !yield(m) {
+		if x := m.e.mask; x&mask != 0 && x&state != 0 && !yield(m) {
 			return false
 		}
 	}

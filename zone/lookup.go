@@ -22,7 +22,8 @@ import (
 // What costs most is to find that there is nothing: a member is looked at, for
 // some 10 ns, when it has an endpoint of the family on one of the asker's networks,
 // or one of the stacked tags, and yet is not answered, as its port is on another
-// network, its lease has ended, or it lacks another of the tags.
+// network, its lease has ended, it lacks another of the tags, or it is not of the last
+// to fail.
 func (s *Snapshot) Lookup(q *Question, a *Answer) {
 	a.reset(q)
 	if limits(q.Type) {
@@ -104,7 +105,7 @@ func (s *Snapshot) find(a *Answer, rel string, p *place) {
 // find finds which members rel is about; under is what stands in it before the
 // service's name.
 func (s *service) find(a *Answer, rel, under string, f *filter) presence {
-	f.svc, f.list = s, s.members
+	f.svc, f.list, f.choice = s, s.members, s.choose()
 	switch {
 	case under == "":
 		return present
@@ -193,6 +194,7 @@ func lastLabel(rel string) string {
 
 // filter says which endpoints of which members a name is about.
 type filter struct {
+	choice
 	svc   *service
 	list  list
 	one   *member // instead of list
@@ -243,18 +245,18 @@ func tagBits(tag string) uint64 {
 // already: it is twice as many as an answer can have.
 const maxVisits = 2 * maxRecords
 
-// each gives the members that may be seen through mask and can be answered now,
+// each gives the members that may be seen through mask and are answered now,
 // once round from where the filter begins. It ends early when the answer has records
 // and many more members add none, as when they all share one address.
 func (f *filter) each(q *Question, a *Answer, mask uint64, yield func(*member) bool) {
 	if f.one != nil {
-		if m := f.one; m.e.mask&mask != 0 && f.now(q, m) {
-			yield(m)
+		if f.sees(q, f.one, mask) {
+			yield(f.one)
 		}
 		return
 	}
 	visits := 0
-	f.list.from(f.from, mask, func(m *member) bool {
+	f.list.from(f.from, mask, f.state, func(m *member) bool {
 		if !f.now(q, m) {
 			return true
 		}
@@ -265,9 +267,15 @@ func (f *filter) each(q *Question, a *Answer, mask uint64, yield func(*member) b
 	})
 }
 
-// now reports whether a member carries the tags, and its lease has not ended.
+// sees is what each asks of a member.
+func (f *filter) sees(q *Question, m *member, mask uint64) bool {
+	return m.e.mask&mask != 0 && m.e.mask&f.state != 0 && f.now(q, m)
+}
+
+// now reports whether a member in the right state carries the tags, and its lease has
+// not ended.
 func (f *filter) now(q *Question, m *member) bool {
-	return !m.e.in.Lease.ended(q.Now) && (f.ntags <= 1 && !f.sift || f.carries(m))
+	return f.has(m.e) && !m.e.in.Lease.ended(q.Now) && (f.ntags <= 1 && !f.sift || f.carries(m))
 }
 
 // gives reports whether endpoint i of a member makes a record of a type.

@@ -28,7 +28,7 @@ func (m *model) browse(name string, now int64) string {
 			}
 			exists = true
 			switch {
-			case m.state(x) != zone.Up || x.Lease != nil && x.Lease.Deadline() <= now:
+			case !m.answered(x, x.Service) || x.Lease != nil && x.Lease.Deadline() <= now:
 			case name == "_services._dns-sd._udp":
 				found = append(found, set)
 			default:
@@ -57,7 +57,7 @@ func (m *model) described(id, set string, from netip.Addr, now int64) (name, ans
 	if !slices.ContainsFunc(x.Endpoints, func(e zone.Endpoint) bool { return hasPort(e, set) }) {
 		return name, "NXDOMAIN"
 	}
-	if m.state(x) != zone.Up || x.Lease != nil && x.Lease.Deadline() <= now {
+	if !m.answered(x, x.Service) || x.Lease != nil && x.Lease.Deadline() <= now {
 		return name, "NODATA"
 	}
 	lines := m.records(question{under: set, service: x.Service, qtype: "SRV", from: from, now: now}, []zone.Instance{x})

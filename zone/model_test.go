@@ -64,7 +64,7 @@ func (m *model) answer(q question) string {
 			continue
 		}
 		named = true
-		if m.state(x) == zone.Up && (x.Lease == nil || x.Lease.Deadline() > q.now) {
+		if m.answered(x, q.service) && (x.Lease == nil || x.Lease.Deadline() > q.now) {
 			in = append(in, x)
 		}
 	}
@@ -90,6 +90,30 @@ func (m *model) state(x zone.Instance) zone.State {
 		return v.State
 	}
 	return x.Checks[0].Initial
+}
+
+// answered tells of an instance of a service whether it is up, or brought back.
+func (m *model) answered(x zone.Instance, service string) bool {
+	var last int64
+	for _, o := range m.instances {
+		if o.Service != service && !slices.Contains(o.Aliases, service) {
+			continue
+		}
+		if m.state(o) == zone.Up {
+			return m.state(x) == zone.Up
+		}
+		last = max(last, m.failed(o))
+	}
+	at := m.failed(x)
+	return at > 0 && (x.Fallback == zone.FallbackAll || at >= last-int64(time.Minute))
+}
+
+// failed is when an instance failed that may be brought back, else 0.
+func (m *model) failed(x zone.Instance) int64 {
+	if x.Fallback == zone.FallbackNone || x.State != zone.Up || m.state(x) != zone.Down {
+		return 0
+	}
+	return m.verdicts[x.ID].Failed
 }
 
 func (m *model) has(x zone.Instance, under string) bool {
@@ -148,6 +172,9 @@ func (m *model) records(q question, in []zone.Instance) (lines []string) {
 		choose(func(zone.Instance, string) bool { return true })
 	}
 	ttl := 5
+	if len(in) > 0 && m.state(in[0]) != zone.Up {
+		ttl = 1 // it is brought back
+	}
 	for _, x := range in {
 		for _, l := range lines {
 			if x.Lease != nil && strings.Contains(l, " "+x.Host+".") || q.qtype != "SRV" && x.Lease != nil && slices.ContainsFunc(x.Endpoints, func(e zone.Endpoint) bool { return strings.HasSuffix(l, " "+e.Addr.String()) }) {
@@ -215,6 +242,7 @@ func randomInstance(rng *rand.Rand, id int) zone.Instance {
 		c := zone.DefaultCheck
 		revision := rng.IntN(2)
 		c.Kind, c.Port, c.Initial = zone.CheckTCP, "81", zone.State(revision)
+		in.Fallback = zone.Fallback(rng.IntN(3))
 		in.Checks, in.Revision = []zone.Check{c}, uint64(revision)
 	}
 	for _, t := range []string{"v1", "v2"} {
@@ -273,6 +301,9 @@ func (m *model) change(t *testing.T, z *zone.Zone, rng *rand.Rand, nets map[stri
 		m.drop(fmt.Sprint(id))
 	case k < 14:
 		v := zone.Verdict{Key: zone.Key{Source: "test", ID: fmt.Sprint(id)}, Revision: uint64(rng.IntN(2)), State: zone.State(rng.IntN(4))}
+		if v.State == zone.Down {
+			v.Failed = int64(rng.IntN(4)) * int64(time.Minute) * 2 / 3 // 0: it never passed
+		}
 		apply(t, z, zone.Change{Source: "health", Verdicts: []zone.Verdict{v}})
 		if in, ok := m.instances[v.Key.ID]; ok && len(in.Checks) > 0 && in.Revision == v.Revision {
 			m.verdicts[v.Key.ID] = v

@@ -65,12 +65,17 @@ func (s *Snapshot) Records() iter.Seq[Listed] {
 			if e.mask == 0 {
 				continue
 			}
-			e.listTypes(d, add)
 			for i, m := range e.members {
+				if !s.answers(m) {
+					continue
+				}
 				m.list(e.names[i], d, add)
 				m.listHTTPS(e.names[i], d, add)
+				if i == 0 {
+					e.listTypes(d, add)
+					m.listPointers(d, func(l Listed) { all = append(all, l) })
+				}
 			}
-			e.members[0].listPointers(d, func(l Listed) { all = append(all, l) })
 		}
 		slices.SortFunc(all, (Listed).compare)
 		all = slices.CompactFunc(all, func(a, b Listed) bool { return a.compare(b) == 0 })

@@ -33,7 +33,7 @@ func (z *Zone) Reported(source string, page int) []Change {
 			if j := z.w.judged[key]; j != nil {
 				in := &c.Put[len(c.Put)-1]
 				in.State, in.Reason = j.said.state, j.said.reason
-				c.Verdicts = append(c.Verdicts, Verdict{key, in.Revision, j.found.state, j.found.reason})
+				c.Verdicts = append(c.Verdicts, Verdict{key, in.Revision, j.found.state, j.found.reason, j.failed})
 			}
 		} else if f, ok := z.w.statics.Get(key); ok {
 			c.Static = append(c.Static, f.in)

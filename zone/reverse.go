@@ -76,9 +76,12 @@ func (s *Snapshot) reverseApex(q *Question, a *Answer) {
 
 // pointers collects the targets that have the address.
 func (s *Snapshot) pointers(q *Question, a *Answer, ip netip.Addr, l *list) {
-	f := filter{list: *l}
+	f := filter{choice: either, list: *l}
 	f.throw(q)
-	f.each(q, a, maskUp, func(m *member) bool {
+	f.each(q, a, maskAll, func(m *member) bool {
+		if !s.answers(m) {
+			return true
+		}
 		for i := range m.e.in.Endpoints {
 			if m.e.in.Endpoints[i].Addr != ip {
 				continue

@@ -27,6 +27,7 @@ type service struct {
 	sets    hamt.Map[string, list] // members by "_port._proto", "tag" or for HTTPS, in wire form
 	protos  [len(protoNames)]int   // how many sets there are of ports, by protocol
 	tags    int                    // how many sets there are of tags
+	standing
 }
 
 // target finds a member and its group by a target, "<label>.<service>": the label
@@ -85,6 +86,7 @@ func (s *service) suffixed(l string) *member {
 // add and remove change a service that the batch owns.
 func (s *service) add(m *member) {
 	s.members = s.members.with(m)
+	s.enters(m.e)
 	for _, k := range keysOf(&m.e.in) {
 		l, had := s.sets.Get(k)
 		if !had {
@@ -97,6 +99,7 @@ func (s *service) add(m *member) {
 
 func (s *service) remove(m *member) {
 	s.members = s.members.without(m.targets[0])
+	s.leaves(m.e)
 	for _, k := range keysOf(&m.e.in) {
 		l, had := s.sets.Get(k)
 		if !had {

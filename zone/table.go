@@ -17,22 +17,24 @@ type netID unique.Handle[netKey]
 
 type netKey struct{ source, name string }
 
-// The bits of a mask say cheaply what an instance that is up may have: those of
-// all its endpoints are or-ed, so that an exact check follows. Where an endpoint is
-// takes a pair of bits, an even one for IPv4 and an odd one for IPv6. Networks
-// share the pairs above the first three by their hash.
+// The bits of a mask say cheaply what an instance that can be answered may have:
+// those of all its endpoints are or-ed, so that an exact check follows. Where an
+// endpoint is takes a pair of bits, an even one for IPv4 and an odd one for IPv6.
+// Networks share the pairs above the first four by their hash.
 const (
-	maskUp  uint64 = 1 << iota // it is up, whatever it has
-	maskTXT                    // metadata
+	maskUp     uint64 = 1 << iota // it is up
+	maskFailed                    // its checks have failed, and it can be brought back
+
+	maskTXT uint64 = 1 << 6 // metadata
 
 	maskAnywhere   uint64 = 3 << 2 // an endpoint that is reachable from anywhere
 	maskUnbound    uint64 = 3 << 4 // such a one, and none that is bound to a network
 	anywhereToLone        = 2      // from the bits of the former to those of the latter
-	firstNetPair          = 3
+	firstNetPair          = 4
 
 	maskAll uint64 = 1<<64 - 1
-	maskIP4 uint64 = 0x5555_5555_5555_5554
-	maskIP6 uint64 = 0xaaaa_aaaa_aaaa_aaa8
+	maskIP4 uint64 = 0x5555_5555_5555_5514
+	maskIP6 uint64 = 0xaaaa_aaaa_aaaa_aa28
 )
 
 // maskFamily is the bits of the endpoints whose address a record of this type is

@@ -85,6 +85,7 @@ func (in *Instance) Validate() error {
 	if int(in.State) >= len(stateNames) {
 		f.add("State", in.State.name(), "must be Starting, Up, Draining or Down")
 	}
+	f.fallback(in.Fallback)
 	f.checks(in)
 	return errors.Join(f...)
 }

@@ -8,6 +8,10 @@ type Verdict struct {
 	Revision uint64 // of the instance that was checked
 	State    State
 	Reason   string // why it is not up
+	// Failed is when the checks of an instance that is Down have failed: in
+	// nanoseconds, above 0, of a clock that is the same for all instances. It is 0
+	// when they have not passed before.
+	Failed int64
 }
 
 // opinion is a state, and why it is that.
@@ -21,6 +25,7 @@ type judged struct {
 	revision uint64
 	said     opinion // by its source
 	found    opinion // by its checks
+	failed   int64   // as in Verdict
 }
 
 // state is that of the source, unless this is Up: then that of the checks.
@@ -64,10 +69,10 @@ func (w *writer) setVerdict(v *Verdict) {
 	if j == nil || j.revision != v.Revision {
 		return
 	}
-	j.found = opinion{v.State, v.Reason}
+	j.found, j.failed = opinion{v.State, v.Reason}, v.Failed
 	old, _ := w.entries.Get(v.Key)
 	now := j.state()
-	if (opinion{old.in.State, old.in.Reason}) == now {
+	if (opinion{old.in.State, old.in.Reason}) == now && old.failed == w.failedAt(v.Key, &old.in) {
 		return
 	}
 	next := old.in
