@@ -31,12 +31,15 @@ func TestCheckIsRegistered(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := web
-			r.Check = tt.check
+			r.Check, r.Fallback = tt.check, client.FallbackLast
 			inst, stop := run(t, client.Options{Servers: []string{s.url}}, r)
 			<-inst.Registered()
 			in, ok := s.zone.Snapshot().Instance(zone.Key{Source: "selfreg", ID: "web/one"})
 			if !ok || len(in.Checks) != 1 || in.Checks[0] != tt.want {
 				t.Errorf("registered as %+v, want the check %+v", in, tt.want)
+			}
+			if ok && in.Fallback != zone.FallbackLast {
+				t.Errorf("fallback %s, want last", in.Fallback)
 			}
 			if err := stop(); err != nil {
 				t.Error(err)

@@ -29,7 +29,19 @@ type Registration struct {
 	Host      string            // label of the instance's own name; "" is made of the ID
 	State     State             // at the start; "" is Up
 	Check     Check             // that the server makes
+	Fallback  Fallback          // whether it is answered when Check fails and none is up; "" is FallbackNone
 }
+
+// Fallback says whether an instance is answered although its check fails, while no
+// instance of the service is up.
+type Fallback string
+
+// The values of a Fallback.
+const (
+	FallbackNone Fallback = "none"
+	FallbackLast Fallback = "last" // if it failed at most a minute before the last one did
+	FallbackAll  Fallback = "all"
+)
 
 // Port is a port on which the instance listens.
 type Port struct {
@@ -96,10 +108,11 @@ func (r *Registration) body() ([]byte, error) {
 		State     State             `json:"state"`
 		Host      string            `json:"host,omitempty"`
 		Check     map[string]any    `json:"check,omitempty"`
+		Fallback  Fallback          `json:"fallback,omitempty"`
 	}{
 		Addresses: r.Addresses, Ports: r.Ports, Lease: r.Lease.String(),
 		Priority: r.Priority, Weight: r.Weight, Tags: r.Tags, Meta: r.Meta, State: r.State, Host: r.Host,
-		Check: r.Check.body(),
+		Check: r.Check.body(), Fallback: r.Fallback,
 	}
 	if r.TTL > 0 {
 		b.TTL = r.TTL.String()

@@ -43,6 +43,13 @@ func TestChecksOfLabelsAndVariables(t *testing.T) {
 			"  check http / :80 10s/2s 1/3 starting method=HEAD\n  check https / :443 10s/2s 1/3 starting method=GET\n"},
 		{"a method that may change something", ``, `"SERVICE_CHECK_HTTP=/","SERVICE_CHECK_HTTP_METHOD=POST"`, head +
 			`! container web1: variable SERVICE_CHECK_HTTP "/" is left out: its method must be GET, HEAD or OPTIONS: a check changes nothing` + "\n"},
+		{"fallback", `"rollcall.check.http":"/","rollcall.fallback":"Last"`, ``, strings.Replace(head, " up", " up fallback=last", 1) +
+			"  check http / :80 10s/2s 1/3 starting\n"},
+		{"unknown fallback", `"rollcall.check.http":"/","rollcall.fallback":"any"`, ``, head +
+			"  check http / :80 10s/2s 1/3 starting\n" +
+			`! container web1: label rollcall.fallback "any" must be none, last or all` + "\n"},
+		{"fallback without a check", `"rollcall.fallback":"all"`, ``, strings.Replace(head, " up", " up fallback=all", 1) +
+			`! container web1: label rollcall.fallback "all" has no effect: it is about what fails a check of a label rollcall.check.*, and there is none` + "\n"},
 		{"two kinds", `"rollcall.check.http":"/","rollcall.check.tcp":"true"`, ``, head +
 			"  check http / :80 10s/2s 1/3 starting\n" +
 			`! container web1: label rollcall.check.tcp "true" is left out: label rollcall.check.http says how it is checked` + "\n"},

@@ -32,6 +32,7 @@ func (b *builder) split(base zone.Instance) ([]zone.Instance, error) {
 	var instances []zone.Instance
 	ports := b.ports()
 	check, checks := b.checks(ports)
+	base.Fallback = b.fallback(check != nil || len(checks) > 0)
 	for _, p := range ports {
 		if p.tags == nil {
 			common = append(common, p)

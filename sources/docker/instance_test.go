@@ -50,6 +50,9 @@ func written(out outcome) string {
 		if in.Reason != "" {
 			fmt.Fprintf(&b, " (%s)", in.Reason)
 		}
+		if in.Fallback != zone.FallbackNone {
+			fmt.Fprintf(&b, " fallback=%s", in.Fallback)
+		}
 		if len(in.Tags) > 0 {
 			fmt.Fprintf(&b, " tags=%s", strings.Join(in.Tags, "|"))
 		}

@@ -154,7 +154,7 @@ func parsePort(s string) (portKey, bool) {
 }
 
 var (
-	generalKeys = []string{"service", "host", "tags", "ttl", "priority", "weight", "network", "ignore"}
+	generalKeys = []string{"service", "host", "tags", "ttl", "priority", "weight", "network", "ignore", "fallback"}
 	portKeys    = []string{"name", "alpn", "tags", "ignore"}
 )
 

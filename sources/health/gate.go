@@ -30,6 +30,7 @@ const defaultConcurrency = 1024
 type Gate struct {
 	next sources.Sink
 	log  *slog.Logger
+	made time.Time
 	max  int
 	wake chan struct{} // has a value when the agenda has changed
 	ask  func(*worker, context.Context, *zone.Check, []zone.Spot, int) (int, error)
@@ -45,7 +46,7 @@ type Gate struct {
 // runs.
 func New(o Options) *Gate {
 	g := &Gate{
-		next: o.Sink, log: o.Logger, max: cmp.Or(o.Concurrency, defaultConcurrency),
+		next: o.Sink, log: o.Logger, made: time.Now(), max: cmp.Or(o.Concurrency, defaultConcurrency),
 		ask: (*worker).probe, wake: make(chan struct{}, 1), wards: map[string]*ward{},
 	}
 	if g.log == nil {
@@ -53,6 +54,10 @@ func New(o Options) *Gate {
 	}
 	return g
 }
+
+// clock gives the time as verdicts have it. It goes on in the process that takes over,
+// and does not jump when the wall clock is set.
+func (g *Gate) clock(now time.Time) int64 { return g.made.UnixNano() + int64(now.Sub(g.made)) }
 
 // Send passes a change on, with revisions given to instances that have checks. One
 // from another process may bring verdicts on what it puts, by the revisions with
@@ -182,7 +187,7 @@ func (g *Gate) put(w *ward, source string, in *zone.Instance, v *zone.Verdict) b
 	}
 	t := newTarget(source, in)
 	if v != nil {
-		t.adopt(finding{v.State, v.Reason})
+		t.adopt(finding{v.State, v.Reason, v.Failed})
 	}
 	t.listed = w.sync
 	w.targets[in.ID] = t

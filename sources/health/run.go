@@ -116,7 +116,7 @@ func (r *run) note(now time.Time, res *result) {
 			p.best = res.spot
 		}
 		r.stats.count(res.err)
-		p.note(res.err)
+		p.target.note(p, r.clock(now), res.err)
 	}
 	if p.target.finding() != p.target.told {
 		r.untold[p.target] = struct{}{}
@@ -148,7 +148,7 @@ func (r *run) tell(ctx context.Context, now time.Time) {
 			delete(r.untold, t)
 			continue
 		}
-		c.Verdicts = append(c.Verdicts, zone.Verdict{Key: t.key, Revision: t.revision, State: f.state, Reason: f.reason})
+		c.Verdicts = append(c.Verdicts, zone.Verdict{Key: t.key, Revision: t.revision, State: f.state, Reason: f.reason, Failed: f.failed})
 	}
 	r.mu.Unlock()
 	if len(c.Verdicts) == 0 {
@@ -180,7 +180,7 @@ func (r *run) told(verdicts []zone.Verdict) {
 			continue
 		}
 		was := t.told
-		t.told = finding{v.State, v.Reason}
+		t.told = finding{v.State, v.Reason, v.Failed}
 		delete(r.untold, t)
 		if was.state == v.State {
 			continue

@@ -15,6 +15,7 @@ type target struct {
 	probes    []*probe // one for each check
 	listed    uint64   // the sync that listed it last
 	gone      bool
+	failed    int64   // when it has failed, if it had passed; it counts while it is down
 	told      finding // what the zone was told last
 }
 
@@ -22,6 +23,7 @@ type target struct {
 type finding struct {
 	state  zone.State
 	reason string
+	failed int64 // as in zone.Verdict
 }
 
 // probe is one check of a target, and what came of it.
@@ -32,8 +34,9 @@ type probe struct {
 	found  finding
 
 	due    time.Time
-	at     int // in its queue; -1: in none, as while it is under way
-	best   int // the spot that has passed last
+	at     int  // in its queue; -1: in none, as while it is under way
+	best   int  // the spot that has passed last
+	proven bool // it has passed rise times in a row
 	passed bool
 	streak int  // results in a row that are like the last
 	hung   bool // the last one has used up its time
@@ -56,8 +59,10 @@ func newTarget(source string, in *zone.Instance) *target {
 
 // adopt begins with what another process has found.
 func (t *target) adopt(f finding) {
+	t.failed = f.failed
 	for _, p := range t.probes {
-		p.found = f
+		p.found = finding{state: f.state, reason: f.reason}
+		p.proven = f.state == zone.Up || f.failed > 0
 	}
 	t.told = f
 }
@@ -81,7 +86,23 @@ func (t *target) finding() finding {
 			worst = p.found
 		}
 	}
+	if worst.state == zone.Down {
+		worst.failed = t.failed
+	}
 	return worst
+}
+
+// note takes in a result of one of the probes at a time, as in zone.Verdict.
+func (t *target) note(p *probe, at int64, err error) {
+	was := t.finding().state
+	p.note(err)
+	if was == zone.Down || p.found.state != zone.Down {
+		return
+	}
+	t.failed = 0
+	if !slices.ContainsFunc(t.probes, func(p *probe) bool { return !p.proven }) {
+		t.failed = at
+	}
 }
 
 func rank(s zone.State) int {
@@ -104,10 +125,10 @@ func (p *probe) note(err error) {
 	p.excused = 0
 	switch {
 	case passed && p.streak >= int(p.Rise):
-		p.found = finding{state: zone.Up}
+		p.found, p.proven = finding{state: zone.Up}, true
 	case passed:
 	case p.streak >= int(p.Fall):
-		p.found = finding{zone.Down, err.Error()}
+		p.found = finding{state: zone.Down, reason: err.Error()}
 	case p.found.state == zone.Starting:
 		p.found.reason = unchecked + ": " + err.Error()
 	}

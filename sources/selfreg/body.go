@@ -65,6 +65,7 @@ func parse(data []byte, f *faults, more []field) body {
 		field{"state", f.state(&b.in.State)},
 		field{"host", f.text(&b.in.Host)},
 		field{"check", f.check(&b.in.Checks)},
+		field{"fallback", f.fallback(&b.in.Fallback)},
 	)...)
 	return b
 }
@@ -177,6 +178,17 @@ func (f *faults) state(into *zone.State) setter {
 			return
 		}
 		*into = state
+	}
+}
+
+func (f *faults) fallback(into *zone.Fallback) setter {
+	return func(path string, v any) {
+		s, _ := v.(string)
+		fallback, ok := zone.ParseFallback(s)
+		if !ok {
+			f.add(path, zone.FallbackRule)
+		}
+		*into = fallback
 	}
 }
 

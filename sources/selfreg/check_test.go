@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/rollcall-dns/rollcall/zone"
 )
 
 // checked is a body with a check, and one port of each kind.
@@ -41,6 +43,35 @@ func TestChecksAreShownAndKeptOverARestart(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestFallbackIsShownKeptAndExplained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		w := newWorld(t, setup{dir: dir})
+		body := strings.Replace(checked(`{"tcp":true}`), "{", `{"fallback":"last",`, 1)
+		w.want(201, "PUT", one, body)
+		before := w.want(200, "GET", one, "").Body.String()
+		if !strings.Contains(before, `"fallback":"last"`) || strings.Contains(before, `"answered"`) {
+			t.Errorf("shown as %s\nwant the fallback, and not that it is answered", before)
+		}
+		w.stop()
+		w = newWorld(t, setup{dir: dir})
+		if after := w.want(200, "GET", one, "").Body.String(); after != before {
+			t.Errorf("before %s\nafter  %s", before, after)
+		}
+		key := zone.Key{Source: "selfreg", ID: "web/one"}
+		w.zone.Apply(zone.Change{Source: "health", Verdicts: []zone.Verdict{{Key: key, State: zone.Down, Reason: "refused", Failed: 1}}})
+		w.wantAnswer("web.svc.test. A", "web.svc.test. 1 IN A 10.0.0.5")
+		const want = `"state":"down","reason":"refused","answered":"its fallback is last, and no instance of web is up"`
+		if got := w.want(200, "GET", "/v1/services/web", "").Body.String(); !strings.Contains(got, want) {
+			t.Errorf("listed as %s\nwant %s", got, want)
+		}
+		w.want(204, "PUT", one+"/state", `{"state":"draining"}`)
+		w.wantAnswer("web.svc.test. A", "NODATA")
+		w.want(200, "PUT", one, strings.Replace(body, `"last"`, `"none"`, 1))
+		w.wantAnswer("web.svc.test. A", "NODATA")
+	})
 }
 
 func TestWhatIsCheckedBeginsAsItsCheckSays(t *testing.T) {

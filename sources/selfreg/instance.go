@@ -23,6 +23,9 @@ func (s *Source) registrationOf(service, id string, b body, f *faults) *registra
 		in.Host = hostOf(id)
 	}
 	in.Reason = reasonOf(in.State)
+	if in.Fallback != zone.FallbackNone && len(in.Checks) == 0 {
+		f.add("fallback", "must not be given without a check: it is about what fails that")
+	}
 	addrs := b.addresses
 	if len(addrs) > 0 {
 		b.sender = netip.Addr{}

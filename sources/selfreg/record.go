@@ -22,6 +22,7 @@ type wireRecord struct {
 	State     string            `json:"state"`
 	Host      string            `json:"host,omitempty"`
 	Check     *wireCheck        `json:"check,omitempty"`
+	Fallback  string            `json:"fallback,omitempty"`
 }
 
 type wirePort struct {
@@ -46,6 +47,9 @@ func encode(r *registration) []byte {
 		Ports:  wirePorts(r.in.Endpoints[0].Ports), Lease: r.period.String(),
 		Priority: r.in.Priority, Weight: r.in.Weight, Tags: r.in.Tags, Meta: r.in.Meta,
 		State: r.in.State.String(), Host: r.in.Host,
+	}
+	if r.in.Fallback != zone.FallbackNone {
+		w.Fallback = r.in.Fallback.String()
 	}
 	if r.in.TTL > 0 {
 		w.TTL = r.in.TTL.String()

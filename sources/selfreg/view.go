@@ -1,7 +1,9 @@
 package selfreg
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/rollcall-dns/rollcall/sources"
@@ -21,6 +23,7 @@ type instanceView struct {
 	Source    string            `json:"source"`
 	State     string            `json:"state"`
 	Reason    string            `json:"reason,omitempty"`
+	Answered  string            `json:"answered,omitempty"` // why, although it is not up
 	Aliases   []string          `json:"aliases,omitempty"`
 	Host      string            `json:"host,omitempty"`
 	Endpoints []endpointView    `json:"endpoints"`
@@ -30,6 +33,7 @@ type instanceView struct {
 	Meta      map[string]string `json:"meta,omitempty"`
 	TTL       string            `json:"ttl,omitempty"`
 	Checks    []wireCheck       `json:"checks,omitempty"`
+	Fallback  string            `json:"fallback,omitempty"`
 }
 
 type endpointView struct {
@@ -53,6 +57,12 @@ func (s *Source) viewOf(snap *zone.Snapshot, k zone.Key, in *zone.Instance) view
 	}, Names: []string{}}
 	if in.TTL > 0 {
 		v.Instance.TTL = in.TTL.String()
+	}
+	if in.Fallback != zone.FallbackNone {
+		v.Instance.Fallback = in.Fallback.String()
+	}
+	if services := snap.Fallback(k); len(services) > 0 {
+		v.Instance.Answered = fmt.Sprintf("its fallback is %s, and no instance of %s is up", in.Fallback, strings.Join(services, " and of "))
 	}
 	for _, e := range in.Endpoints {
 		v.Instance.Endpoints = append(v.Instance.Endpoints, endpointView{e.Addr, e.Network, wirePorts(e.Ports)})
