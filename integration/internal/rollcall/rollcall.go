@@ -156,6 +156,11 @@ func (s *Server) Pid() int { return s.cmd.Process.Pid }
 // printed, and an error when it ended badly or had to be killed.
 func (s *Server) Stop(sig syscall.Signal) (stdout string, err error) {
 	s.cmd.Process.Signal(sig)
+	return s.Wait()
+}
+
+// Wait is Stop for a server that ends by itself.
+func (s *Server) Wait() (stdout string, err error) {
 	select {
 	case <-s.exited:
 		err = s.err

@@ -1,0 +1,42 @@
+package load
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+var (
+	rate         = flag.Int("rate", 2000, "how many questions are asked a second")
+	replacements = flag.Int("replacements", 2, "how often the server is replaced")
+)
+
+// TestReplacementLosesNoQuestion replaces the server under load: each question is
+// asked once, and answered by the one or the other.
+func TestReplacementLosesNoQuestion(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	s := serve(t, "--dns", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir", data)
+	register(t, s, "web", 10, func(i int) string { return fmt.Sprintf(`{"addresses":["192.0.2.%d"],"lease":"1h"}`, i+1) })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	asked := make(chan *report, 1)
+	go func() { asked <- ask(ctx, t, s.DNS[0], "web.svc.internal", *rate) }()
+	for range *replacements {
+		time.Sleep(500 * time.Millisecond)
+		next := serve(t, "--replace", "--dns", s.DNS[0].String(), "--http", s.HTTP, "--data-dir", data)
+		if _, err := s.Wait(); err != nil {
+			t.Errorf("the server that was replaced: %v\n%s", err, s.Log())
+		}
+		s = next
+	}
+	time.Sleep(500 * time.Millisecond)
+	cancel()
+	r := <-asked
+	t.Logf("replaced %d times at %d questions a second: %v", *replacements, *rate, r)
+	if r.wrong > 0 || r.lost*1000 > r.asked {
+		t.Errorf("%d of %d questions were lost, %d answered wrongly", r.lost, r.asked, r.wrong)
+	}
+}
