@@ -77,6 +77,8 @@ var rules = []rule{
 		"these tests know the shipped program only from outside"},
 	{"integration/conformance", []string{"integration/internal", "github.com/google/go-cmp", "github.com/miekg/dns"},
 		"these tests know the shipped program only from outside"},
+	{"integration/load", []string{"integration/internal"},
+		"what is measured is the shipped program; questions are written by hand, so that they cost the machine little"},
 	{"integration/faults", []string{"integration/internal", "github.com/miekg/dns"},
 		"these tests know the shipped program only from outside"},
 	{"integration/differential", []string{"integration/internal", "github.com/miekg/dns"},
