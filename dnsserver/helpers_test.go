@@ -360,6 +360,9 @@ func ask(t testing.TB, h Handler, transport Transport, msg []byte) []byte {
 	return reply
 }
 
+// messages are all that have been read.
+func (s Stats) messages() uint64 { return s.UDP + s.TCP + s.TLS + s.HTTPS }
+
 // encrypted gives a server sockets for all that TLS is below of, at an address.
 func (o *Options) encrypted(addrs ...string) {
 	for _, a := range addrs {

@@ -20,51 +20,60 @@ import (
 )
 
 // httpsWire is a connection on which each message is a request of its own: what is
-// written are messages with their length, and so is what is read.
+// written are messages with their length, and so is what is read, in the order in which
+// it comes.
 type httpsWire struct {
 	net.Conn // for what is known of it
 	client   *http.Client
-	replies  bytes.Buffer
+	replies  chan []byte // an empty one is the end
+	reply    bytes.Buffer
 }
 
 func newHTTPSWire(t testing.TB, c net.Conn) *httpsWire {
-	return &httpsWire{Conn: c, client: clientOn(t, c, "h2")}
+	return &httpsWire{Conn: c, client: clientOn(t, c, "h2"), replies: make(chan []byte, 1<<10)}
 }
 
 // clientOn is an HTTP client that has one connection.
 func clientOn(t testing.TB, c net.Conn, protocol string) *http.Client {
-	conns := make(chan net.Conn, 1)
-	conns <- tls.Client(c, trusting(protocol))
+	t.Helper()
 	rt := &http.Transport{
 		ForceAttemptHTTP2: true,
 		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			select {
-			case c := <-conns:
-				return c, c.(*tls.Conn).HandshakeContext(ctx)
-			default:
-				return nil, net.ErrClosed
-			}
+			over := tls.Client(c, trusting(protocol))
+			return over, over.HandshakeContext(ctx)
 		},
 	}
-	t.Cleanup(rt.CloseIdleConnections)
-	return &http.Client{Transport: rt}
+	conn, err := rt.NewClientConn(t.Context(), "https", "dns.test:443")
+	check(t, err)
+	t.Cleanup(func() { conn.Close() })
+	return &http.Client{Transport: conn}
 }
 
 func (w *httpsWire) Write(b []byte) (int, error) {
-	resp, err := w.client.Post("https://dns.test"+HTTPSPath, dnsMessage, bytes.NewReader(b[2:]))
+	msg := bytes.Clone(b[2:])
+	go func() { w.replies <- w.post(msg) }()
+	return len(b), nil
+}
+
+func (w *httpsWire) post(msg []byte) []byte {
+	resp, err := w.client.Post("https://dns.test"+HTTPSPath, dnsMessage, bytes.NewReader(msg))
 	if err != nil {
-		return 0, err
+		return nil
 	}
 	defer resp.Body.Close()
 	reply, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode == http.StatusOK {
-		w.replies.Write(framed(reply))
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return nil
 	}
-	return len(b), err
+	return framed(reply)
 }
 
-// Read gives the end when there is no reply left.
-func (w *httpsWire) Read(b []byte) (int, error) { return w.replies.Read(b) }
+func (w *httpsWire) Read(b []byte) (int, error) {
+	if w.reply.Len() == 0 {
+		w.reply.Write(<-w.replies)
+	}
+	return w.reply.Read(b)
+}
 
 // TestRequests are what is asked of HTTP (RFC 8484 §4), and how it is answered.
 func TestRequests(t *testing.T) {
