@@ -37,7 +37,7 @@ var specials = []struct {
 	{"local.", nothing},           // RFC 6762 §22.1
 	{"alt.", nothing},             // RFC 9476 §3.2
 	{"home.arpa.", nothing},       // RFC 8375 §4
-	{"resolver.arpa.", noRecords}, // RFC 9462 §4: there is no encrypted resolver here
+	{"resolver.arpa.", noRecords}, // RFC 9462 §4; Designated stands before it
 }
 
 // LocalNames are those of which only this server is to be asked, unless it is told

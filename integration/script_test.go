@@ -26,7 +26,7 @@ import (
 //	engine start|stop                an engine of the script's own, for which $DOCKER_HOST is set
 //
 // and the variables ID (unique, a label), IMAGE, ROLLCALL (the program), DNS and HTTP (addresses of the
-// server), PORT (of DNS). What a script makes on the engine is removed at its end.
+// server), PORT (of DNS), TLSPORT and HTTPSPORT (of DNS over TLS and HTTPS, if it speaks them). What a script makes on the engine is removed at its end.
 func TestScripts(t *testing.T) {
 	bin, err := binaries()
 	if err != nil {

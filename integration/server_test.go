@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"net/netip"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -60,6 +61,11 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("DNS", s.DNS[0].String())
 	ts.Setenv("PORT", strconv.Itoa(int(s.DNS[0].Port())))
 	ts.Setenv("HTTP", s.HTTP)
+	for name, addrs := range map[string][]netip.AddrPort{"TLSPORT": s.TLS, "HTTPSPORT": s.HTTPS} {
+		if len(addrs) > 0 {
+			ts.Setenv(name, strconv.Itoa(int(addrs[0].Port())))
+		}
+	}
 }
 
 func halt(ts *testscript.TestScript, neg bool, args []string) {

@@ -122,7 +122,12 @@ func (s *server) listen(now func() int64) (err error) {
 	cfg := s.cfg
 	ready := func() bool { return s.sources.Ready() }
 	s.resolver = s.newResolver()
-	answer := dnsserver.Authority(s.zone, ready, now, dnsserver.SpecialNames(cfg.Domains, cfg.elsewhere(), s.resolver.handler()))
+	var others dnsserver.Handler = dnsserver.SpecialNames(cfg.Domains, cfg.elsewhere(), s.resolver.handler())
+	if s.cert != nil {
+		at := func(over dnsserver.Transport) []netip.AddrPort { return s.dns.AddrsOf(over) }
+		others = dnsserver.Designated("\x02ns\x03dns"+cfg.Domains[0], at, others)
+	}
+	answer := dnsserver.Authority(s.zone, ready, now, others)
 	o := dnsserver.Options{
 		Addrs: cfg.DNS, TLS: cfg.DNSTLS, HTTPS: cfg.DNSHTTPS, Inherited: s.from.sockets, Handler: answer, Recursion: s.resolver.recursion(), Log: s.log,
 		NSID: cfg.NSID, ResponseRate: cfg.ResponseRate, MaxConns: cfg.TCPConns, MaxConnsPerIP: cfg.TCPConnsEach,

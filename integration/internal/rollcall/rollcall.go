@@ -51,6 +51,8 @@ const patience = 20 * time.Second
 type Server struct {
 	DNS  []netip.AddrPort // in the order of --dns, with the ports that were taken
 	HTTP string           // ADDR:PORT
+	// DNS over TLS and over HTTPS, as DNS.
+	TLS, HTTPS []netip.AddrPort
 
 	cmd    *exec.Cmd
 	stdout bytes.Buffer
@@ -105,7 +107,7 @@ func (s *Server) until(what string, done func() bool) error {
 // What the log says of the addresses, which were chosen by the system. That of HTTP
 // comes last.
 var (
-	dnsLine  = regexp.MustCompile(`msg="answering DNS" address=(\S+)`)
+	dnsLine  = regexp.MustCompile(`msg="answering DNS( over TLS| over HTTPS)?" address=(\S+)`)
 	httpLine = regexp.MustCompile(`msg="serving HTTP" address=(\S+)`)
 )
 
@@ -116,8 +118,10 @@ func (s *Server) listens() bool {
 		return false
 	}
 	s.HTTP = at[1]
+	addrs := map[string]*[]netip.AddrPort{"": &s.DNS, " over TLS": &s.TLS, " over HTTPS": &s.HTTPS}
 	for _, dns := range dnsLine.FindAllStringSubmatch(log, -1) {
-		s.DNS = append(s.DNS, netip.MustParseAddrPort(dns[1]))
+		of := addrs[dns[1]]
+		*of = append(*of, netip.MustParseAddrPort(dns[2]))
 	}
 	return true
 }
