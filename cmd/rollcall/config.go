@@ -24,7 +24,9 @@ type Config struct {
 	Upstreams    []upstream.Addr
 	ResolvConf   []string        // files that name more of them
 	Routes       []forward.Route // one for each domain
-	RecurseLocal bool            // for private addresses, and the networks of containers
+	CacheSize    int             // octets; 0: no cache
+	ServeStale   bool
+	RecurseLocal bool // for private addresses, and the networks of containers
 	Recurse      []netip.Prefix
 	NSID         string // "": not told
 	ResponseRate int    // like replies a second to one public network; 0: no limit
@@ -98,6 +100,12 @@ var settings = []setting[Config]{
 		name: "route", many: true, line: true, set: setRoute,
 		help: "for names at and below a domain ask other servers: `DOMAIN=ADDR[,ADDR…]`; the longest domain counts",
 	}, {
+		name: "cache-size", def: "64MiB", set: setSize(func(c *Config) *int { return &c.CacheSize }),
+		help: "remember answers about names of others in `BYTES` of memory, such as 64MiB or 1GiB; 0 remembers none",
+	}, {
+		name: "serve-stale", yes: true, set: setBool(func(c *Config) *bool { return &c.ServeStale }),
+		help: "when no server answers, give answers about names of others whose time is over, for up to a day",
+	}, {
 		name: "recursion", def: "local", many: true, set: setRecursion,
 		help: "look up names of others for `WHOM`: local (this host, private addresses, networks of containers), all, off, or a network such as 203.0.113.0/24",
 	}, {
@@ -137,7 +145,7 @@ var settings = []setting[Config]{
 		name: "control", set: func(c *Config, v string) error { c.Control = v; return nil },
 		help: "wait for the server that is to replace this one on the Unix socket `PATH` (default: control.sock in --data-dir)",
 	}, {
-		name: "replace", yes: true, set: setReplace,
+		name: "replace", yes: true, set: setBool(func(c *Config) *bool { return &c.Replace }),
 		help: "take over from the server that waits on --control: its sockets, what it knows, and --data-dir; without one just start",
 	}, {
 		name: "max-instances", def: "1000000", set: setNumber(func(c *Config) *int { return &c.MaxInstances }, 1, 100_000_000),

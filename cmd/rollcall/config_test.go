@@ -64,6 +64,7 @@ var defaults = Config{
 	LogFormat:    "text",
 	ResolvConf:   []string{"/etc/resolv.conf"},
 	RecurseLocal: true,
+	CacheSize:    64 << 20,
 }
 
 func TestConfigPrecedence(t *testing.T) {
@@ -136,6 +137,15 @@ func TestConfigPrecedence(t *testing.T) {
 			name: "nobody may recurse", args: []string{"--recursion", "off"},
 			want: func(c *Config) { c.RecurseLocal = false },
 		}, {
+			name: "memory for answers", args: []string{"--cache-size", "1GiB", "--serve-stale"},
+			want: func(c *Config) { c.CacheSize, c.ServeStale = 1<<30, true },
+		}, {
+			name: "memory in octets", args: []string{"--cache-size", "1048577"},
+			want: func(c *Config) { c.CacheSize = 1<<20 + 1 },
+		}, {
+			name: "no memory for answers", args: []string{"--cache-size", "0"},
+			want: func(c *Config) { c.CacheSize = 0 },
+		}, {
 			name: "addresses in IPv6 clothes", args: []string{"--advertise", "::ffff:192.0.2.1", "--http", "[::ffff:127.0.0.1]:80"},
 			want: func(c *Config) {
 				c.Advertise = []netip.Addr{netip.MustParseAddr("192.0.2.1")}
@@ -195,6 +205,12 @@ func TestConfigRefuses(t *testing.T) {
 		{"recursion", "everybody", "must be local, all, off, or a network"},
 		{"recursion", "203.0.113.1/24", "must be local, all, off, or a network"},
 		{"recursion", "fe80::1%eth0", "must be local, all, off, or a network"},
+		{"cache-size", "1023KiB", "must be 0, or octets such as 64MiB"},
+		{"cache-size", "64MB", "must be 0, or octets"},
+		{"cache-size", "-1", "must be 0, or octets"},
+		{"cache-size", "", "must be 0, or octets"},
+		{"cache-size", "8589934593GiB", "must be 0, or octets"},
+		{"cache-size", "1025GiB", "from 1MiB to 1024GiB"},
 		{"nsid", strings.Repeat("n", 129), "must be at most 128 octets"},
 		{"http", "8054", "must be an IP address and a port"},
 		{"docker", "yes", "must be auto, off, unix:///PATH or tcp://HOST:PORT"},

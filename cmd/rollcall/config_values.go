@@ -137,11 +137,31 @@ func setNumber(field func(*Config) *int, least, most int) func(*Config, string) 
 	}
 }
 
-func setReplace(c *Config, value string) (err error) {
-	if c.Replace, err = strconv.ParseBool(value); err != nil {
-		return errors.New("must be true or false")
+func setBool(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, value string) (err error) {
+		if *field(c), err = strconv.ParseBool(value); err != nil {
+			return errors.New("must be true or false")
+		}
+		return nil
 	}
-	return nil
+}
+
+// setSize reads an amount of memory: octets, or a number with a unit.
+func setSize(field func(*Config) *int) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		number, shift := value, 0
+		for i, unit := range [...]string{"KiB", "MiB", "GiB"} {
+			if n, ok := strings.CutSuffix(value, unit); ok {
+				number, shift = n, 10*(i+1)
+			}
+		}
+		n, err := strconv.ParseUint(number, 10, 63-shift)
+		if n <<= shift; err != nil || n != 0 && n < 1<<20 || n > 1<<40 {
+			return errors.New("must be 0, or octets such as 64MiB or 1GiB, from 1MiB to 1024GiB")
+		}
+		*field(c) = int(n)
+		return nil
+	}
 }
 
 // complete checks what depends on several settings.

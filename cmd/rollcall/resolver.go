@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"github.com/rollcall-dns/rollcall/dnsserver"
+	"github.com/rollcall-dns/rollcall/dnsserver/cache"
 	"github.com/rollcall-dns/rollcall/dnsserver/forward"
 	"github.com/rollcall-dns/rollcall/dnsserver/upstream"
 )
@@ -13,6 +15,7 @@ import (
 type resolver struct {
 	client  *upstream.Client
 	forward *forward.Forwarder
+	cache   *cache.Cache // nil: nothing is remembered
 	askers  *dnsserver.Askers
 }
 
@@ -23,21 +26,35 @@ func (s *server) newResolver() *resolver {
 		return nil
 	}
 	client := upstream.New(upstream.Options{Timeout: forward.Patience})
-	return &resolver{
+	r := &resolver{
 		client: client,
 		forward: forward.New(forward.Options{
 			Client: client, Upstreams: cfg.Upstreams, Files: cfg.ResolvConf, Routes: cfg.Routes, Log: s.log,
 		}),
 		askers: &dnsserver.Askers{Local: cfg.RecurseLocal, Networks: s.zone, Prefixes: cfg.Recurse},
 	}
+	if cfg.CacheSize > 0 {
+		o := cache.Options{Bytes: cfg.CacheSize}
+		if cfg.ServeStale {
+			o.Stale = keepStale
+		}
+		r.cache = cache.New(r.forward, o)
+	}
+	return r
 }
+
+// keepStale is for how long answers are kept that have ended (RFC 8767 §5).
+const keepStale = 24 * time.Hour
 
 // handler is the chain for the names that are not ours.
 func (r *resolver) handler() dnsserver.Handler {
 	if r == nil {
 		return nil
 	}
-	return dnsserver.Recursion(r.forward)
+	if r.cache == nil {
+		return dnsserver.Recursion(r.forward)
+	}
+	return dnsserver.Recursion(r.cache)
 }
 
 func (r *resolver) recursion() *dnsserver.Askers {
@@ -65,7 +82,11 @@ func (r *resolver) run(ctx context.Context) error {
 }
 
 func (r *resolver) close() {
-	if r != nil {
-		r.client.Close()
+	if r == nil {
+		return
 	}
+	if r.cache != nil {
+		r.cache.Close()
+	}
+	r.client.Close()
 }
