@@ -137,7 +137,8 @@ func (p *Plan) setResolvConf(server netip.AddrPort) error {
 	return p.edit(resolvConf, func(text []byte) ([]byte, error) {
 		others := slices.DeleteFunc(nameservers(text), func(a netip.Addr) bool { return a == server.Addr() })
 		p.upstreams = append(p.upstreams, others...)
-		return firstNameserver(text, server.Addr()), nil
+		alone, err := p.tree.asksAnyServer(text)
+		return firstNameserver(text, server.Addr(), alone), err
 	})
 }
 

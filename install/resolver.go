@@ -3,6 +3,7 @@ package install
 import (
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -69,9 +70,11 @@ func nameserver(line string) (netip.Addr, bool) {
 }
 
 // firstNameserver gives a resolv.conf in which a server comes first. The others stay
-// behind it, so that the host is not cut off while rollcall does not run.
-func firstNameserver(text []byte, server netip.Addr) []byte {
-	if has := nameservers(text); len(has) > 0 && has[0] == server {
+// behind it, so that the host is not cut off while rollcall does not run; unless the
+// server is to be alone.
+func firstNameserver(text []byte, server netip.Addr, alone bool) []byte {
+	has := nameservers(text)
+	if len(has) > 0 && has[0] == server && (!alone || len(has) == 1) {
 		return text
 	}
 	ours := fmt.Sprintf("nameserver %v\n", server)
@@ -85,7 +88,7 @@ func firstNameserver(text []byte, server netip.Addr) []byte {
 			out.WriteString(ours)
 			ours = ""
 		}
-		if !is || a != server {
+		if !is || a != server && !alone {
 			out.WriteString(line)
 		}
 	}
@@ -96,6 +99,34 @@ func firstNameserver(text []byte, server netip.Addr) []byte {
 		out.WriteString(ours)
 	}
 	return []byte(out.String())
+}
+
+// asksAnyServer reports whether the programs of a host do not ask the servers of a
+// resolv.conf in order. Then any of them may be the one to say that there is no such name
+// as rollcall's, and is believed.
+func (t *tree) asksAnyServer(text []byte) (bool, error) {
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "options" && slices.Contains(f, "rotate") {
+			return true, nil
+		}
+	}
+	return t.isMusl()
+}
+
+// isMusl reports whether the C library of a host is musl, by the loaders that it has.
+func (t *tree) isMusl() (bool, error) {
+	var loaders []string
+	for _, dir := range []string{"/lib", "/lib64"} {
+		files, err := t.list(dir)
+		if err != nil {
+			return false, err
+		}
+		loaders = append(loaders, files...)
+	}
+	has := func(prefix string) bool {
+		return slices.ContainsFunc(loaders, func(path string) bool { return strings.HasPrefix(filepath.Base(path), prefix) })
+	}
+	return has("ld-musl-") && !has("ld-linux"), nil
 }
 
 // resolvedConf is the drop-in file of systemd-resolved (resolved.conf(5)). Servers with
