@@ -47,7 +47,7 @@ test: ## install what the tests need (Debian), start a Docker engine if none run
 conformance: conformance-clients conformance-differential ## ask every row of docs/conformance.md, and list what came of it
 	$(GO) test -count=1 -v -run Rows ./integration/conformance
 
-conformance-clients: ## have other people's programs find services as docs/clients.md shows
+conformance-clients: ## have other people's programs find services as docs/clients.md and docs/drop-in.md show
 	scripts/install-conformance-tools
 	$(GO) test -race -count=1 -v -tags conformance -timeout 20m ./integration/clients
 

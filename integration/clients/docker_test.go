@@ -7,27 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/rollcall-dns/rollcall/integration/internal/engine"
 )
 
 // docker is the resolver that an engine gives containers on networks that users have
 // made, asked by musl in such a container.
 func docker(t *testing.T) look {
-	e, err := engine.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Remove(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := e.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("DOCKER_HOST", e.Host())
-
+	startEngine(t)
 	program := compiled(t, "musl-gcc", "-static")
 	tar := filepath.Join(scratch(t), "app.tar")
 	run(t, "tar", "-cf", tar, "-C", filepath.Dir(program), filepath.Base(program))

@@ -38,8 +38,11 @@ func documented(t *testing.T, heading string, replace ...string) (file string) {
 var fenced = regexp.MustCompile("(?ms)^```[a-z]+\n(.*?)^```$")
 
 // block is the first that docs/clients.md shows under a heading.
-func block(heading string) (string, error) {
-	text, err := os.ReadFile("../../docs/clients.md")
+func block(heading string) (string, error) { return blockIn("clients.md", heading) }
+
+// blockIn is the first that a document shows under a heading.
+func blockIn(document, heading string) (string, error) {
+	text, err := os.ReadFile("../../docs/" + document)
 	if err != nil {
 		return "", err
 	}
@@ -47,7 +50,7 @@ func block(heading string) (string, error) {
 	section, _, _ := strings.Cut(below, "\n## ")
 	shown := fenced.FindStringSubmatch(section)
 	if !found || shown == nil {
-		return "", fmt.Errorf("docs/clients.md has no block under %q", heading)
+		return "", fmt.Errorf("docs/%s has no block under %q", document, heading)
 	}
 	return shown[1], nil
 }

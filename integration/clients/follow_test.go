@@ -87,19 +87,25 @@ func (r *result) follow(t *testing.T, reg *registry) (see look) {
 	return see
 }
 
-// look looks once.
+// look looks for a service once.
 func (r *result) look(t *testing.T, see look, service string) []string {
+	t.Helper()
+	return r.lookUp(t, see, service+".svc.internal")
+}
+
+// lookUp looks for a name once.
+func (r *result) lookUp(t *testing.T, see look, name string) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	began := time.Now()
-	got, err := see(ctx, service+".svc.internal")
+	got, err := see(ctx, name)
 	took := time.Since(began)
 	if err != nil {
-		t.Fatalf("%s: after %v: %v", service, took, err)
+		t.Fatalf("%s: after %v: %v", name, took, err)
 	}
 	if took >= stall {
-		t.Errorf("%s: a look took %v, and gave %q", service, took, got)
+		t.Errorf("%s: a look took %v, and gave %q", name, took, got)
 	}
 	r.slowest = max(r.slowest, took)
 	for i := range got {

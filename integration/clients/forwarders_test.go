@@ -63,11 +63,17 @@ func resolved(t *testing.T) look {
 // startResolved gives a function that runs its tool.
 func startResolved(t *testing.T) (resolvectl func(ctx context.Context, args ...string) ([]byte, error)) {
 	t.Helper()
+	return startResolvedWith(t, documented(t, "systemd-resolved"))
+}
+
+// startResolvedWith gives it a drop-in file.
+func startResolvedWith(t *testing.T, dropIn string) (resolvectl func(ctx context.Context, args ...string) ([]byte, error)) {
+	t.Helper()
 	libraries, err := filepath.Glob(unpacked + "/usr/lib/*/systemd")
 	if err != nil || len(libraries) != 1 {
 		t.Fatalf("%s holds libraries %q (%v): scripts/install-conformance-tools unpacks systemd-resolved there", unpacked, libraries, err)
 	}
-	run(t, "install", "-D", "-m", "644", documented(t, "systemd-resolved"), "/run/systemd/resolved.conf.d/rollcall.conf")
+	run(t, "install", "-D", "-m", "644", dropIn, "/run/systemd/resolved.conf.d/rollcall.conf")
 	startBus(t)
 	server := exec.Command(unpacked + "/lib/systemd/systemd-resolved")
 	server.Env = append(os.Environ(), "LD_LIBRARY_PATH="+libraries[0])
