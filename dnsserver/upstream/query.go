@@ -31,8 +31,10 @@ const (
 	maxUDP    = 4096 // what is longer goes over TCP
 	maxTCP    = 1<<16 - 1
 	optLen    = 11
-	lengthLen = 2 // before each message over TCP (RFC 1035 §4.2.2)
-	maxQuery  = lengthLen + headerLen + maxName + 4 + optLen
+	optionLen = 4   // of an option without data
+	lengthLen = 2   // before each message over TCP (RFC 1035 §4.2.2)
+	padBlock  = 128 // what queries over TLS are multiples of (RFC 8467 §4.1)
+	maxQuery  = lengthLen + headerLen + maxName + 4 + optLen + optionLen + padBlock
 )
 
 // query is one question on its way to a server, with the memory that it needs.
@@ -42,6 +44,7 @@ type query struct {
 	edns  bool   // sent with an OPT record
 	mixed bool   // sent in a case drawn at random
 	trust bool   // AD is asked for and passed on
+	tls   bool   // nobody is to learn from its length what is asked
 
 	// random is drawn once for each message sent: two octets of identity, the rest for
 	// ports and case.
@@ -101,6 +104,9 @@ func (q *query) write(id uint16) {
 	if q.edns {
 		msg[11] = 1 // ARCOUNT
 		end += copy(msg[end:], q.opt())
+		if q.tls {
+			end = pad(msg, end)
+		}
 	}
 	q.n = lengthLen + end
 	binary.BigEndian.PutUint16(q.out[:], uint16(end))
@@ -134,6 +140,17 @@ func (q *query) opt() string {
 		return "\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00"
 	}
 	return "\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00"
+}
+
+// pad adds an option to the OPT record that msg ends with (RFC 7830).
+func pad(msg []byte, end int) int {
+	n := -(end + optionLen) & (padBlock - 1)
+	binary.BigEndian.PutUint16(msg[end-2:], uint16(optionLen+n))
+	binary.BigEndian.PutUint16(msg[end:], dns.EDNS0PADDING)
+	binary.BigEndian.PutUint16(msg[end+2:], uint16(n))
+	end += optionLen
+	clear(msg[end : end+n])
+	return end + n
 }
 
 // mixCase draws the case of each letter (draft-vixie-dnsext-dns0x20). Lengths are

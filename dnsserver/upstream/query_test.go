@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 
 	"github.com/rollcall-dns/rollcall/dnsserver/upstream/upstreamtest"
@@ -147,5 +148,27 @@ func TestServerThatFoldsCaseIsRemembered(t *testing.T) {
 				t.Errorf("asked %d times over UDP and %d over TCP, want %d and %d", udp, tcp, tt.udp, tt.tcp)
 			}
 		})
+	}
+}
+
+// Over TLS the length of a query says little about its name.
+func TestQueryOverTLSIsPadded(t *testing.T) {
+	s := upstreamtest.Start(t, upstreamtest.Answers())
+	c, a := newClient(t, Options{RootCAs: s.RootCAs()}), mustAddr(t, s.TLSAddr())
+	long := strings.Repeat(strings.Repeat("a", 63)+".", 3) + strings.Repeat("b", 61) + "."
+	for n := len(long) - 1; n >= 0; n -= 2 {
+		if long[n] == '.' {
+			n--
+		}
+		if _, err := c.Exchange(t.Context(), a, question(t, long[n:]+" A")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lengths := map[int]bool{}
+	for _, asked := range s.Asked() {
+		lengths[asked.Length] = true
+	}
+	if diff := cmp.Diff(map[int]bool{128: true, 256: true, 384: true}, lengths); diff != "" {
+		t.Errorf("lengths (-want +got):\n%s", diff)
 	}
 }

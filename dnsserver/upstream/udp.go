@@ -17,7 +17,7 @@ var (
 	errFolded  = errors.New("the reply has the question in another case")
 )
 
-// Ports are drawn from here up (decision 0011). portTries is how many are tried before
+// Ports are drawn from here up (decision 0012). portTries is how many are tried before
 // the system is left to choose.
 const (
 	firstPort = 16384

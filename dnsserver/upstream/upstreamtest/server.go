@@ -52,9 +52,10 @@ type Server struct {
 
 // Asked is one query that came.
 type Asked struct {
-	Over Transport
-	From netip.AddrPort
-	Msg  *dns.Msg
+	Over   Transport
+	From   netip.AddrPort
+	Msg    *dns.Msg
+	Length int // in octets
 }
 
 // Name is what the certificate of each Server is for, beside 127.0.0.1.
@@ -234,7 +235,7 @@ func (s *Server) handle(over Transport, from netip.AddrPort, wire []byte, send f
 		s.t.Errorf("the server was sent %x over %s", wire, over)
 		return
 	}
-	q := &Query{Asked: Asked{over, from, m}, Conn: c, Server: s, send: send}
+	q := &Query{Asked: Asked{over, from, m, len(wire)}, Conn: c, Server: s, send: send}
 	s.mu.Lock()
 	s.count[over]++
 	if len(s.asked) < 10_000 {
