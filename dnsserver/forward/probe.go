@@ -113,18 +113,25 @@ func (f *Forwarder) missed(s *server, err error) {
 	if !f.table.Load().others(s) {
 		most = loneBackOff
 	}
+	if s.fell(err, most) {
+		f.log.Warn("a server does not answer, and is asked after others", "server", s.addr, "for", s.domain, "err", err)
+	}
+}
+
+// fell notes that a probe was not answered, and reports whether that is news. Of a server
+// that comes and goes there is news once a minute.
+func (s *server) fell(err error, most time.Duration) (news bool) {
 	s.mu.Lock()
-	told := s.down
+	defer s.mu.Unlock()
 	if _, replied := errors.AsType[rcodeError](err); replied && s.misses < enough {
-		s.mu.Unlock()
-		return // there it is; what it makes of real names remains to be seen
+		return false // there it is; what it makes of real names remains to be seen
+	}
+	if !s.down && time.Since(s.told) > time.Minute {
+		s.told, s.loud, news = time.Now(), true, true
 	}
 	s.down, s.misses = true, max(s.misses, enough)
 	s.again(most)
-	s.mu.Unlock()
-	if !told {
-		f.log.Warn("a server does not answer, and is asked after others", "server", s.addr, "for", s.domain, "err", err)
-	}
+	return news
 }
 
 // works notes that a probe was answered, by others than us.
@@ -149,11 +156,11 @@ func (s *server) again(most time.Duration) {
 
 // ended notes how a question ended. What is back may answer what failed before.
 func (f *Forwarder) ended(s *server, o outcome, took time.Duration) {
-	back, wasDown := s.end(o, took)
+	back, news := s.end(o, took)
 	if back {
 		f.failures.forget()
 	}
-	if wasDown {
+	if news {
 		f.log.Info("a server answers again", "server", s.addr, "for", s.domain)
 	}
 }

@@ -26,6 +26,8 @@ type server struct {
 	rtt    time.Duration // smoothed; 0: never answered
 	misses int           // in a row, without an answer that could be used
 	down   bool          // a probe has said so
+	told   time.Time     // when the log last said so
+	loud   bool          // the log says so
 	loop   bool          // leads back to us
 	// probing
 	probe   time.Time // when the next is due; zero: none
@@ -58,17 +60,17 @@ const (
 )
 
 // end notes how it ended after some time. It reports whether the server is back: it
-// answers, after it did not; and whether it was known to be down.
-func (s *server) end(o outcome, took time.Duration) (back, wasDown bool) {
+// answers, after it did not; and whether that is news.
+func (s *server) end(o outcome, took time.Duration) (back, news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.n.UnderWay--
 	switch {
 	case o == answered:
-		back, wasDown = s.misses >= enough, s.down
+		back, news = s.misses >= enough, s.loud
 		s.n.Answered++
 		s.learn(took)
-		s.misses, s.down = 0, false
+		s.misses, s.down, s.loud = 0, false, false
 		if !s.loop {
 			s.probe, s.backOff = time.Time{}, 0
 		}
@@ -80,7 +82,7 @@ func (s *server) end(o outcome, took time.Duration) (back, wasDown bool) {
 		s.learn(max(took, s.rtt))
 		s.miss()
 	}
-	return back, wasDown
+	return back, news
 }
 
 // overdue is when waiting for one whose answer was not needed counts against it.
