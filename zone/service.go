@@ -83,8 +83,11 @@ func (s *service) suffixed(l string) *member {
 	return nil
 }
 
-// add and remove change a service that the batch owns.
+// add and remove change a service that the batch owns. Most sets hold all members, as
+// with a port that they all have: such a set is the list of members itself, and costs
+// neither memory nor time of its own.
 func (s *service) add(m *member) {
+	before := s.members.n
 	s.members = s.members.with(m)
 	s.enters(m.e)
 	for _, k := range keysOf(&m.e.in) {
@@ -93,11 +96,17 @@ func (s *service) add(m *member) {
 			k = unique.Make(k).Value() // most services share their few keys
 			s.count(k, 1)
 		}
-		s.sets.Set(s.edit, k, l.with(m))
+		if l.n == before {
+			l = s.members
+		} else {
+			l = l.with(m)
+		}
+		s.sets.Set(s.edit, k, l)
 	}
 }
 
 func (s *service) remove(m *member) {
+	before := s.members.n
 	s.members = s.members.without(m.targets[0])
 	s.leaves(m.e)
 	for _, k := range keysOf(&m.e.in) {
@@ -105,7 +114,12 @@ func (s *service) remove(m *member) {
 		if !had {
 			continue
 		}
-		if l = l.without(m.targets[0]); l.n > 0 {
+		if l.n == before {
+			l = s.members
+		} else {
+			l = l.without(m.targets[0])
+		}
+		if l.n > 0 {
 			s.sets.Set(s.edit, k, l)
 			continue
 		}
