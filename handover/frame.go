@@ -21,16 +21,15 @@ const (
 // octets from being taken for a length.
 const maxFrame = 16 << 20
 
-// A frame is its kind, the length of its payload in four octets, and the payload.
+// A frame is its kind, the length of its payload in four octets, and the payload. It
+// is written at once: whoever has read the last one may be gone before another write,
+// even one of nothing.
 func writeFrame(w io.Writer, k kind, payload []byte) error {
 	if len(payload) > maxFrame {
 		return fmt.Errorf("a piece of the state has %d octets, and may have %d", len(payload), maxFrame)
 	}
 	head := binary.BigEndian.AppendUint32([]byte{byte(k)}, uint32(len(payload)))
-	if _, err := w.Write(head); err != nil {
-		return err
-	}
-	_, err := w.Write(payload)
+	_, err := w.Write(append(head, payload...))
 	return err
 }
 
