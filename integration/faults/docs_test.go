@@ -24,7 +24,7 @@ func TestDocumentNamesTests(t *testing.T) {
 	for _, s := range scripts {
 		there[filepath.Base(s)] = true
 	}
-	for _, dir := range []string{".", "../../sources/lease", "../../sources/docker"} {
+	for _, dir := range []string{".", "../load", "../../sources/lease", "../../sources/docker"} {
 		for _, name := range testsIn(t, dir) {
 			there[name] = true
 			if dir == "." && !named[name] && !strings.HasPrefix(name, "TestDocument") && name != "TestMain" {
