@@ -26,7 +26,7 @@ type member struct {
 // was before. All else stays as it is written.
 func setEngineDNS(text []byte, server netip.Addr) (out []byte, before []string, err error) {
 	value := fmt.Sprintf("[%q]", server)
-	if len(bytes.TrimSpace(text)) == 0 { // the engine takes that for {}
+	if len(bytes.Trim(text, " \t\r\n")) == 0 { // newer engines take that for {}
 		return []byte("{\n  \"dns\": " + value + "\n}\n"), nil, nil
 	}
 	members, end, err := membersOf(text)
@@ -71,7 +71,7 @@ func membersOf(text []byte) (members []member, end int, err error) {
 	if open, _ := d.Token(); open != json.Delim('{') {
 		return nil, 0, errors.New("it is no JSON object")
 	}
-	after := int(d.InputOffset())
+	after, seen := int(d.InputOffset()), make(map[string]bool)
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
@@ -84,11 +84,10 @@ func membersOf(text []byte) (members []member, end int, err error) {
 		m := member{key: key.(string), end: int(d.InputOffset())}
 		m.start = m.end - len(raw)
 		m.lead = leadOf(text[after:m.start])
-		for _, o := range members {
-			if o.key == m.key {
-				return nil, 0, fmt.Errorf("it has %q twice", m.key)
-			}
+		if seen[m.key] {
+			return nil, 0, fmt.Errorf("it has %q twice", m.key)
 		}
+		seen[m.key] = true
 		members, after = append(members, m), m.end
 	}
 	if _, err := d.Token(); err != nil {

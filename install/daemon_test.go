@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,7 +37,7 @@ func TestEngineDNSKeepsTheFormOfTheFile(t *testing.T) {
 
 // Whatever the file holds, an edit changes dns alone, octet for octet, or is refused.
 func FuzzEngineDNS(f *testing.F) {
-	for _, seed := range []string{"", "{}", `{"dns":["192.0.2.1"],"a":1e3}`, "{\n\t\"a\": {\"dns\": 1},\n\t\"b\": [1, 2 ]\n}\n", `{"a":"\"{,","dn\u0073":[]}`, `{"a" : -0 , "b":null}`} {
+	for _, seed := range []string{"", "{}", "\u3000", `{"dns":["192.0.2.1"],"a":1e3}`, "{\n\t\"a\": {\"dns\": 1},\n\t\"b\": [1, 2 ]\n}\n", `{"a":"\"{,","dn\u0073":[]}`, `{"a" : -0 , "b":null}`} {
 		f.Add([]byte(seed))
 	}
 	server := netip.MustParseAddr("10.0.0.2")
@@ -64,7 +65,7 @@ func FuzzEngineDNS(f *testing.F) {
 func objectOf(t *testing.T, text []byte) map[string]json.RawMessage {
 	t.Helper()
 	o := map[string]json.RawMessage{}
-	if len(slices.DeleteFunc(slices.Clone(text), func(b byte) bool { return b <= ' ' })) == 0 {
+	if len(slices.DeleteFunc(slices.Clone(text), func(b byte) bool { return strings.ContainsRune(" \t\r\n", rune(b)) })) == 0 {
 		return o
 	}
 	if err := json.Unmarshal(text, &o); err != nil {

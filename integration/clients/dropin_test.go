@@ -10,11 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/rollcall-dns/rollcall/integration/internal/engine"
-	"github.com/rollcall-dns/rollcall/integration/internal/rollcall"
 )
 
 // Where the name server of the test answers, for names outside of rollcall's domain.
@@ -47,6 +45,16 @@ func TestDropIn(t *testing.T) {
 		}
 	}
 	t.Logf("\n| way | C library | inside | outside | single label | seen as |\n|---|---|---|---|---|---|\n%s", strings.Join(rows, ""))
+}
+
+// A host that has been set up is not cut off while rollcall does not run.
+func TestHostFindsOutsideNamesWithoutRollcall(t *testing.T) {
+	startUpstream(t)
+	see := onHost(t, nil, libraries[0])
+	got, err := see(t.Context(), outsideName)
+	if err != nil || !slices.Equal(got, []string{outsideAddress}) {
+		t.Errorf("%s: %q, %v", outsideName, got, err)
+	}
 }
 
 // A library is a C library, whose getaddrinfo is asked.
@@ -89,7 +97,7 @@ func newDropInWorld(t *testing.T) *dropInWorld {
 	write(t, resolvConf, read(t, filepath.Join(w.root, "etc/resolv.conf"))) // which is mounted here
 
 	w.engine = startEngine(t, "--config-file", filepath.Join(w.root, "etc/docker/daemon.json"))
-	startRollcall(t, append(serve, "--dns", "10.7.0.53:53", "--dns", atPort, "--docker", os.Getenv("DOCKER_HOST"), "--advertise", "10.7.0.1"))
+	startRollcall(t, append(serve, "--dns", "10.7.0.53:53", "--dns", atPort, "--docker", os.Getenv("DOCKER_HOST"), "--advertise", "10.7.0.1")...)
 	for _, lib := range libraries {
 		importLibrary(t, lib)
 	}
@@ -125,7 +133,10 @@ func startUpstream(t *testing.T) {
 	} {
 		run(t, strings.Fields(command)...)
 	}
-	t.Cleanup(func() { run(t, "ip", "netns", "delete", "upstream") })
+	t.Cleanup(func() {
+		run(t, "ip", "link", "delete", "wan")
+		run(t, "ip", "netns", "delete", "upstream")
+	})
 	daemon(t, listens("tcp", upstream+":53"), exec.Command("ip", "netns", "exec", "upstream",
 		"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root", "--pid-file=", "--log-facility=-",
 		"--address=/#/", "--host-record="+outsideName+","+outsideAddress))
@@ -188,26 +199,6 @@ func startEngine(t *testing.T, flags ...string) *engine.Engine {
 	}
 	t.Setenv("DOCKER_HOST", e.Host())
 	return e
-}
-
-// startRollcall runs a command line of rollcall.
-func startRollcall(t *testing.T, command []string) {
-	t.Helper()
-	s, err := rollcall.Start(exec.Command(filepath.Join(os.Getenv(dirVar), "rollcall"), command[1:]...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := s.Stop(syscall.SIGTERM); err != nil {
-			t.Errorf("rollcall ended badly: %v", err)
-		}
-		if t.Failed() {
-			t.Logf("the log of rollcall:\n%s", s.Log())
-		}
-	})
-	if err := s.WaitReady(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // importLibrary makes an image of the program that asks, and of the C library that it

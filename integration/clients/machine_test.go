@@ -78,8 +78,13 @@ type registry struct{ server *rollcall.Server }
 
 func startRegistry(t *testing.T) *registry {
 	t.Helper()
-	s, err := rollcall.Start(exec.Command(filepath.Join(os.Getenv(dirVar), "rollcall"), "serve",
-		"--docker", "off", "--dns", atPort, "--dns", at53, "--dns", outside))
+	return &registry{startRollcall(t, "rollcall", "serve", "--docker", "off", "--dns", atPort, "--dns", at53, "--dns", outside)}
+}
+
+// startRollcall runs a command line of rollcall.
+func startRollcall(t *testing.T, command ...string) *rollcall.Server {
+	t.Helper()
+	s, err := rollcall.Start(exec.Command(filepath.Join(os.Getenv(dirVar), command[0]), command[1:]...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +99,7 @@ func startRegistry(t *testing.T) *registry {
 	if err := s.WaitReady(); err != nil {
 		t.Fatal(err)
 	}
-	return &registry{s}
+	return s
 }
 
 // put registers an instance of a service.
