@@ -21,7 +21,8 @@ type Options struct {
 	// less than Timeout. Zero means 10 s.
 	IdleTimeout time.Duration
 	// MaxConns is how many TCP or TLS connections one server gets, each with up to 64
-	// queries under way. Zero means 4.
+	// queries under way. Queries that lose theirs get up to 64 more for the while. Zero
+	// means 4.
 	MaxConns int
 	// RootCAs are whom certificates must come from. Nil means those of the system.
 	RootCAs *x509.CertPool

@@ -3,6 +3,8 @@ package upstream
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
@@ -144,9 +146,7 @@ func TestServerThatFoldsCaseIsRemembered(t *testing.T) {
 				got, err := c.Exchange(t.Context(), a, question(t, "web.example. A"))
 				check(t, got, err, webA)
 			}
-			if udp, tcp := s.Count(upstreamtest.UDP), s.Count(upstreamtest.TCP); udp != tt.udp || tcp != tt.tcp {
-				t.Errorf("asked %d times over UDP and %d over TCP, want %d and %d", udp, tcp, tt.udp, tt.tcp)
-			}
+			asked(t, s, tt.udp, tt.tcp)
 		})
 	}
 }
@@ -171,4 +171,23 @@ func TestQueryOverTLSIsPadded(t *testing.T) {
 	if diff := cmp.Diff(map[int]bool{128: true, 256: true, 384: true}, lengths); diff != "" {
 		t.Errorf("lengths (-want +got):\n%s", diff)
 	}
+}
+
+// What a server does not understand may be mended: it is tried again after ten minutes.
+func TestWhatAServerDoesNotUnderstandIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var u until
+		if u.holds(time.Now()) {
+			t.Error("it holds before it has begun")
+		}
+		u.start(time.Now())
+		time.Sleep(remembered - time.Second)
+		if !u.holds(time.Now()) {
+			t.Error("it ends too early")
+		}
+		time.Sleep(time.Second)
+		if u.holds(time.Now()) {
+			t.Error("it does not end")
+		}
+	})
 }

@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync/atomic"
@@ -76,14 +77,18 @@ func (s *server) attempt(ctx context.Context, q *query) (*dns.Msg, error) {
 		m, _, err := s.stream(ctx, q)
 		return m, err
 	}
-	m, err := s.udp(ctx, q)
+	m, why := s.udp(ctx, q)
 	switch {
-	case errors.Is(err, errFolded):
+	case errors.Is(why, errFolded):
 		return s.foldedCase(ctx, q)
-	case errors.Is(err, errTruncated), errors.Is(err, errGuessed), errors.Is(err, errMalformed):
-		m, _, err = s.stream(ctx, q)
+	case errors.Is(why, errTruncated), errors.Is(why, errGuessed), errors.Is(why, errMalformed):
+		m, _, err := s.stream(ctx, q)
+		if err != nil {
+			err = fmt.Errorf("over TCP, because %v: %w", why, err)
+		}
+		return m, err
 	}
-	return m, err
+	return m, why
 }
 
 // foldedCase deals with a reply that is right but for the case of its question, which
