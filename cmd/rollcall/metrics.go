@@ -16,6 +16,7 @@ func (s *server) parts() []admin.Part {
 	return []admin.Part{
 		admin.PartOf(buildOf, buildMetrics),
 		admin.PartOf(s.dns.Stats, dnsMetrics),
+		admin.PartOf(s.forwarded, forwardMetrics),
 		admin.PartOf(s.expiry, certificateMetrics),
 		admin.PartOf(s.selfreg.Leases, leaseMetrics),
 		admin.PartOf(s.checks.Stats, checkMetrics),

@@ -180,6 +180,7 @@ func (f *Forwarder) ask(ctx context.Context, g *group, ask question, key string,
 	defer f.places.leave(from)
 	m, err := f.race(ctx, g, ask.msg())
 	if err == nil {
+		f.n.answered.Add(1)
 		return m, nil
 	}
 	f.n.failed.Add(1)

@@ -252,7 +252,7 @@ func TestStatsTellHowServersAre(t *testing.T) {
 		if u := upstreamOf(t, f, "192.0.2.2"); u.Up {
 			t.Errorf("one that does not: %+v", u)
 		}
-		if st := f.Stats(); st.Questions != 3 || st.Failed != 0 || st.Busy != 0 {
+		if st := f.Stats(); st.Questions != 3 || st.Answered != 3 || st.Failed != 0 || st.Busy != 0 {
 			t.Errorf("in all: %+v", st)
 		}
 	})

@@ -15,6 +15,7 @@ type Stats struct {
 	Questions  uint64 // asked of others
 	Coalesced  uint64 // that waited for the answer to an equal one
 	Remembered uint64 // answered with a failure of a moment ago
+	Answered   uint64 // of Questions
 	Failed     uint64 // of Questions, those without an answer
 	Busy       uint64 // of Questions, those that were turned down because too many were under way
 
@@ -39,14 +40,14 @@ type UpstreamStats struct {
 }
 
 type counters struct {
-	questions, coalesced, remembered, failed, busy atomic.Uint64
+	questions, coalesced, remembered, answered, failed, busy atomic.Uint64
 }
 
 // Stats tells what was done so far.
 func (f *Forwarder) Stats() Stats {
 	st := Stats{
 		Questions: f.n.questions.Load(), Coalesced: f.n.coalesced.Load(), Remembered: f.n.remembered.Load(),
-		Failed: f.n.failed.Load(), Busy: f.n.busy.Load(),
+		Answered: f.n.answered.Load(), Failed: f.n.failed.Load(), Busy: f.n.busy.Load(),
 	}
 	for s := range f.table.Load().servers() {
 		st.Upstreams = append(st.Upstreams, s.stats())
