@@ -22,7 +22,7 @@ var listening = regexp.MustCompile(`msg="answering DNS" address=(\S+)`)
 func startServer(program, socket string) (*server, error) {
 	s := &server{cmd: exec.Command(program, "serve",
 		"--dns", "127.0.0.1:0", "--http", "127.0.0.1:0", "--docker", "unix://"+socket)}
-	s.cmd.Env = append(os.Environ(), "ROLLCALL_CONFIG=")
+	s.cmd.Env = append(os.Environ(), "ROLLCALL_CONFIG=", "ROLLCALL_UPSTREAM=off")
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ import (
 var errorRows = []row{
 	{
 		id: "E1", rule: "a name that is not ours, asked by anybody", rfc: "8914 §4.21; BCP 140",
-		choice: "REFUSED with extended error 20, without RA: nothing is asked of other servers for anyone, in whatever spelling",
+		choice: "with `--upstream off` REFUSED with extended error 20, without RA: nothing is asked of other servers for anyone, in whatever spelling",
 		exchanges: `
 			x.example. A => REFUSED
 			x.example. A +rd +edns => REFUSED rd [edns0 1232 ede=20]

@@ -4,7 +4,7 @@ package conformance
 var authorityRows = []row{
 	{
 		id: "B1", rule: "A, AAAA, SRV, TXT and PTR records that exist", rfc: "1034 §4.3.2",
-		choice: "RA is never set: nothing is asked of other servers",
+		choice: "RA is set for those who may recurse: for nobody with `--upstream off`",
 		exchanges: `
 			web.svc.test. A => NOERROR aa: web.svc.test. 5 IN A 10.0.0.7
 			web.svc.test. A +rd => NOERROR aa rd: web.svc.test. 5 IN A 10.0.0.7
