@@ -43,7 +43,7 @@ func everything(t testing.TB) (r *responder, corpus [][]byte) {
 	for _, q := range []string{"many.svc.test. SRV +edns=4096", "many.svc.test. SRV", "x.localhost. ANY", "onion. SOA +do", "id.server. TXT +class=CH"} {
 		corpus = append(corpus, query(q))
 	}
-	all := "\x00\x03\x00\x00\x00\x0b\x00\x00\x00\x0a\x00\x0812345678"
+	all := "\x00\x0c\x00\x00\x00\x03\x00\x00\x00\x0b\x00\x00\x00\x0a\x00\x0812345678"
 	return r, append(corpus, message(bitRD, "1001", webA, opt(all)))
 }
 
@@ -55,6 +55,7 @@ func checkRespond(t *testing.T, r *responder, msg []byte, transport Transport) {
 	switch {
 	case len(reply) > 0:
 		checkReply(t, msg, reply, transport)
+		cacheControl(reply)
 	case len(msg) >= headerLen && msg[2]&0x80 == 0:
 		t.Errorf("query %x is not answered", msg)
 	}
@@ -67,20 +68,13 @@ func checkRespond(t *testing.T, r *responder, msg []byte, transport Transport) {
 func FuzzRespond(f *testing.F) {
 	r, corpus := everything(f)
 	for i, msg := range corpus {
-		f.Add(msg, i%2 == 0)
+		f.Add(msg, uint8(i))
 	}
-	f.Fuzz(func(t *testing.T, msg []byte, tcp bool) {
+	f.Fuzz(func(t *testing.T, msg []byte, over uint8) {
 		if len(msg) <= maxTCPSize {
-			checkRespond(t, r, msg, transportOf(tcp))
+			checkRespond(t, r, msg, Transport(over)%transports)
 		}
 	})
-}
-
-func transportOf(tcp bool) Transport {
-	if tcp {
-		return TCP
-	}
-	return UDP
 }
 
 var mutations = flag.Int("mutations", 100_000, "messages of TestMutatedMessages")
@@ -114,7 +108,7 @@ func TestMutatedMessages(t *testing.T) {
 				msg[at] = [...]byte{0, 1, 63, 64, 127, 128, 255}[rnd.IntN(7)]
 			}
 		}
-		checkRespond(t, r, msg, transportOf(i%2 == 0))
+		checkRespond(t, r, msg, Transport(i)%transports)
 		if t.Failed() {
 			t.Fatalf("after %d messages", i)
 		}
@@ -137,7 +131,7 @@ func checkReply(t *testing.T, msg, reply []byte, transport Transport) {
 		return
 	}
 	limit := limitOf(msg, transport)
-	if len(reply) > limit || m.Truncated && transport == TCP && len(reply) < limit/2 {
+	if len(reply) > limit || m.Truncated && transport != UDP && len(reply) < limit/2 {
 		t.Errorf("reply of %d octets, TC=%v, where %d may be", len(reply), m.Truncated, limit)
 	}
 	switch m.Rcode & 15 { // BADVERS has 0 in its low bits
@@ -184,7 +178,7 @@ func checkReply(t *testing.T, msg, reply []byte, transport Transport) {
 func limitOf(msg []byte, transport Transport) int {
 	m := new(dns.Msg)
 	switch err := m.Unpack(msg); {
-	case transport == TCP:
+	case transport != UDP:
 		return maxTCPSize
 	case err != nil:
 		return maxUDPSize

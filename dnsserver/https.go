@@ -61,7 +61,7 @@ func (s *Server) newHTTPS(secure *tls.Config) *httpsServer {
 			WriteByteTimeout:              s.o.WriteTimeout,
 		},
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c.(*tls.Conn).NetConn().(*tracked).conn)
+			return context.WithValue(ctx, connKey{}, c.(*tls.Conn).NetConn().(*socket).of)
 		},
 	}
 	return h
@@ -113,19 +113,13 @@ func (h *httpsServer) Close() error {
 // Addr implements net.Listener.
 func (h *httpsServer) Addr() net.Addr { return new(net.TCPAddr) }
 
-// track makes known when HTTP has closed a connection.
-func (h *httpsServer) track(c *conn) net.Conn {
-	c.closed = make(chan struct{})
-	return &tracked{Conn: c.raw, conn: c, closed: sync.OnceFunc(func() { close(c.closed) })}
-}
-
 // serve returns when the connection has been closed.
 func (h *httpsServer) serve(c *conn) {
 	c.http.Store(true)
 	_ = c.raw.SetDeadline(time.Time{})
 	select {
 	case h.secured <- c.net:
-		<-c.closed
+		<-c.net.(*tls.Conn).NetConn().(*socket).closed
 	case <-h.over:
 	}
 }

@@ -92,8 +92,9 @@ type Server struct {
 	bound    []*binding
 	loops    []*udpLoop
 	conns    *conns
-	tls      *tls.Config  // of DNS over TLS; nil: there is none
-	https    *httpsServer // nil: there is none
+	tls      *tls.Config   // of DNS over TLS; nil: there is none
+	https    *httpsServer  // nil: there is none
+	turns    chan struct{} // holds one element for each handshake that computes
 	waiters  *waiters
 	errors   *budget
 	rates    *rates

@@ -309,7 +309,7 @@ func TestLogIsLimited(t *testing.T) {
 func TestConcurrentAskers(t *testing.T) {
 	h := Authority(newZone(t), always, sinceStart, SpecialNames(nil, nil, nil))
 	asks := []string{"web.svc.test. SRV", "svc.test. NS", "x.invalid. A", "invalid. NS", "localhost. A", "10.in-addr.arpa. SOA", "id.server. TXT +class=CH", "x.example. A"}
-	everywhere(t, Options{Handler: h, NSID: "dns-1"}, func(t *testing.T, open func(testing.TB) *wire) {
+	everywhere(t, Options{Handler: h, NSID: "dns-1", MaxConnsPerIP: 150}, func(t *testing.T, open func(testing.TB) *wire) {
 		var wg sync.WaitGroup
 		for i := range 2 * len(asks) {
 			w := open(t)

@@ -57,7 +57,6 @@ type conn struct {
 	busy    atomic.Int32  // queries being answered
 	idle    atomic.Int64  // since when, in nanoseconds since start, while none is
 	http    atomic.Bool   // an HTTP server reads from it
-	closed  chan struct{} // by HTTP; nil without it
 }
 
 // newConn readies a connection that has just come.

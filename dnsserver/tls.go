@@ -3,6 +3,8 @@ package dnsserver
 import (
 	"crypto/tls"
 	"net"
+	"runtime"
+	"sync"
 	"time"
 )
 
@@ -12,6 +14,7 @@ const handshakeTime = 5 * time.Second
 
 // encrypt readies what DNS over TLS and over HTTPS need, where they are spoken.
 func (s *Server) encrypt() {
+	s.turns = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))
 	if len(s.o.TLS) > 0 {
 		s.tls = s.newTLS("dot") // RFC 7858 §3.2 and IANA's list
 	}
@@ -29,18 +32,18 @@ func (s *Server) newTLS(protocols ...string) *tls.Config {
 
 // handshake puts TLS on a connection, and reports whether that has worked.
 func (c *conn) handshake() bool {
-	var over *tls.Conn
+	config := c.s.tls
 	if c.over == HTTPS {
-		over = tls.Server(c.s.https.track(c), c.s.https.server.TLSConfig)
-	} else {
-		over = tls.Server(c.raw, c.s.tls)
+		config = c.s.https.server.TLSConfig
 	}
+	below := &socket{Conn: c.raw, of: c, closed: make(chan struct{})}
+	over := tls.Server(below, config)
 	c.net = over
 	_ = c.raw.SetDeadline(time.Now().Add(handshakeTime))
 	if c.s.stopping.Load() { // after the line above: stop may have come between
 		c.stop()
 	}
-	if over.Handshake() != nil {
+	if below.inTurn(over.Handshake) != nil {
 		c.s.conns.n.noHandshake.Add(1)
 		return false
 	}
@@ -54,15 +57,45 @@ func (c *conn) handshake() bool {
 // not read it.
 func (c *conn) goodbye() { _ = c.net.(*tls.Conn).CloseWrite() }
 
-// tracked is a socket of which it is known when it has been closed.
-type tracked struct {
+// socket is what is below TLS.
+//
+// A handshake is much to compute: many at once would keep queries waiting that come over
+// UDP. So a few have their turn at a time, and leave one processor to others; while one
+// waits for the asker it gives its turn away.
+type socket struct {
 	net.Conn
-	conn   *conn
-	closed func()
+	of     *conn
+	turn   bool // it has one
+	closed chan struct{}
+	once   sync.Once
 }
 
-// Close implements net.Conn.
-func (t *tracked) Close() error {
-	defer t.closed()
-	return t.Conn.Close()
+// inTurn runs a handshake.
+func (s *socket) inTurn(handshake func() error) error {
+	s.of.s.turns <- struct{}{}
+	s.turn = true
+	err := handshake()
+	s.turn = false
+	<-s.of.s.turns
+	return err
+}
+
+// Read implements net.Conn.
+func (s *socket) Read(b []byte) (int, error) { return s.wait(s.Conn.Read, b) }
+
+// Write implements net.Conn.
+func (s *socket) Write(b []byte) (int, error) { return s.wait(s.Conn.Write, b) }
+
+func (s *socket) wait(io func([]byte) (int, error), b []byte) (int, error) {
+	if s.turn {
+		<-s.of.s.turns
+		defer func() { s.of.s.turns <- struct{}{} }()
+	}
+	return io(b)
+}
+
+// Close implements net.Conn. It makes known that the connection is over.
+func (s *socket) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.Conn.Close()
 }

@@ -267,3 +267,31 @@ func TestHandshakeIsLimitedInTime(t *testing.T) {
 		})
 	}
 }
+
+// Handshakes that wait for their asker hold up no other, however few may compute.
+func TestHandshakesTakeTurns(t *testing.T) {
+	s, dot, _ := serveTLS(t, Options{Handler: localIs, MaxConns: 1000, MaxConnsPerIP: 1000})
+	hello := make(chan []byte, 1)
+	go func() { // the begin of a handshake, as a client has it
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		go func() { _ = tls.Client(ours, trusting("dot")).HandshakeContext(t.Context()); ours.Close() }()
+		b := make([]byte, 1<<14)
+		n, _ := theirs.Read(b)
+		hello <- b[:n]
+	}()
+	first := <-hello
+	for range 3 * cap(s.turns) {
+		_, err := dial(t, "tcp", dot).Write(first[:len(first)/2])
+		check(t, err)
+		_, err = dial(t, "tcp", dot).Write(first) // and then nothing
+		check(t, err)
+	}
+	waitFor(t, "all to be open", func() bool { return s.Stats().Connections == uint64(6*cap(s.turns)) })
+	for range 5 {
+		if !answered(dial(t, "tls", dot)) {
+			t.Error("not answered")
+		}
+	}
+	waitFor(t, "turns to be given back", func() bool { return len(s.turns) == 0 })
+}
