@@ -38,6 +38,7 @@ type run struct {
 type result struct {
 	*probe
 	began time.Time
+	took  time.Duration
 	spot  int
 	err   error
 	hung  bool
@@ -111,7 +112,7 @@ func (r *run) note(now time.Time, res *result) {
 			// From here on those that came together are spread over the interval.
 			p.due = res.began.Add(p.Interval/4 + rand.N(p.Interval))
 		}
-		p.hung = res.hung
+		p.hung, p.began, p.took = res.hung, res.began, res.took
 		if res.err == nil {
 			p.best = res.spot
 		}
@@ -239,7 +240,8 @@ func (r *run) work(ctx context.Context) {
 	for p := range r.jobs {
 		began := time.Now()
 		spot, err := r.ask(&w, ctx, &p.Check, p.spots, p.best)
-		r.results <- result{p, began, spot, err, err != nil && time.Since(began) >= p.Timeout}
+		took := time.Since(began)
+		r.results <- result{p, began, took, spot, err, err != nil && took >= p.Timeout}
 	}
 }
 

@@ -40,6 +40,9 @@ type probe struct {
 	passed bool
 	streak int  // results in a row that are like the last
 	hung   bool // the last one has used up its time
+	began  time.Time
+	took   time.Duration
+	reason string // why the last one failed
 
 	excused int // failures in a row that did not count
 }
@@ -122,7 +125,10 @@ func (p *probe) note(err error) {
 		p.passed, p.streak = passed, 0
 	}
 	p.streak++
-	p.excused = 0
+	p.excused, p.reason = 0, ""
+	if err != nil {
+		p.reason = err.Error()
+	}
 	switch {
 	case passed && p.streak >= int(p.Rise):
 		p.found, p.proven = finding{state: zone.Up}, true

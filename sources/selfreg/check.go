@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-dns/rollcall/sources"
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
@@ -170,9 +171,35 @@ func wireCheckOf(c zone.Check) wireCheck {
 	return w
 }
 
-func wireChecks(checks []zone.Check) (list []wireCheck) {
-	for _, c := range checks {
-		list = append(list, wireCheckOf(c))
+// checkView is a check with what came of it last.
+type checkView struct {
+	wireCheck
+	Last *resultView `json:"last,omitempty"`
+}
+
+type resultView struct {
+	Passed bool   `json:"passed"`
+	Reason string `json:"reason,omitempty"` // why not
+	Age    string `json:"age"`              // how long ago the probe began
+	Took   string `json:"took"`
+	InARow int    `json:"in_a_row"`
+}
+
+func (a *api) checksOf(k zone.Key, in *zone.Instance) []checkView {
+	var results []sources.CheckResult
+	if a.health.Checks != nil {
+		results = a.health.Checks(k)
+	}
+	list := make([]checkView, len(in.Checks))
+	for i, c := range in.Checks {
+		list[i].wireCheck = wireCheckOf(c)
+		if len(results) == len(list) && !results[i].At.IsZero() { // else they are of another revision
+			r := &results[i]
+			list[i].Last = &resultView{
+				Passed: r.Reason == "", Reason: r.Reason, InARow: r.InARow,
+				Age: time.Since(r.At).Round(time.Millisecond).String(), Took: r.Took.Round(time.Microsecond).String(),
+			}
+		}
 	}
 	return list
 }

@@ -1,10 +1,14 @@
 package selfreg_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/rollcall-dns/rollcall/sources"
+	"github.com/rollcall-dns/rollcall/sources/selfreg"
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
@@ -98,5 +102,32 @@ func TestHostItselfMayBeCheckedFromThereAlone(t *testing.T) {
 	}
 	if rec := w.from("127.0.0.1:1", "PUT", one, body); rec.Code != 201 {
 		t.Errorf("from the host: %d %s, want 201", rec.Code, rec.Body)
+	}
+}
+
+func TestListingTellsOfTheLastProbe(t *testing.T) {
+	w := newWorld(t, setup{})
+	w.want(201, "PUT", one, checked(`{"tcp":true}`))
+	results := []sources.CheckResult{{At: time.Now(), Took: 1234567, InARow: 7}}
+	w.h = w.src.Handler(selfreg.Health{Checks: func(k zone.Key) []sources.CheckResult {
+		if k.ID != "web/one" {
+			return nil
+		}
+		return results
+	}})
+	for _, tt := range []struct{ name, want string }{
+		{"passed", `"last":\{"passed":true,"age":"[0-9.]+m?s","took":"1.235ms","in_a_row":7\}`},
+		{"failed", `"last":\{"passed":false,"reason":"refused","age":"[0-9.]+m?s","took":"1.235ms","in_a_row":7\}`},
+		{"not made yet", `"initial":"starting"\}\]`},
+	} {
+		got := w.want(200, "GET", "/v1/services/web", "").Body.String()
+		if !regexp.MustCompile(tt.want).MatchString(got) {
+			t.Errorf("%s: listed as %s\nwant %s", tt.name, got, tt.want)
+		}
+		if results[0].Reason == "" {
+			results[0].Reason = "refused"
+		} else {
+			results[0] = sources.CheckResult{}
+		}
 	}
 }

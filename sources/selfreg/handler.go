@@ -24,6 +24,8 @@ type Health struct {
 	Waiting func() []string
 	// Status is that of all sources, likewise.
 	Status func() []sources.Status
+	// Checks gives what came last of the checks of an instance, in their order.
+	Checks func(zone.Key) []sources.CheckResult
 }
 
 // api serves the HTTP interface.

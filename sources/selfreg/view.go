@@ -32,7 +32,7 @@ type instanceView struct {
 	Tags      []string          `json:"tags,omitempty"`
 	Meta      map[string]string `json:"meta,omitempty"`
 	TTL       string            `json:"ttl,omitempty"`
-	Checks    []wireCheck       `json:"checks,omitempty"`
+	Checks    []checkView       `json:"checks,omitempty"`
 	Fallback  string            `json:"fallback,omitempty"`
 }
 
@@ -47,13 +47,12 @@ type leaseView struct {
 	Remaining string `json:"remaining"`
 }
 
-func (s *Source) viewOf(snap *zone.Snapshot, k zone.Key, in *zone.Instance) view {
+func (a *api) viewOf(snap *zone.Snapshot, k zone.Key, in *zone.Instance) view {
 	v := view{Instance: instanceView{
 		Service: in.Service, ID: shownID(k), Source: k.Source,
 		State: in.State.String(), Reason: in.Reason, Aliases: in.Aliases, Host: in.Host,
 		Endpoints: []endpointView{},
 		Priority:  in.Priority, Weight: in.Weight, Tags: in.Tags, Meta: in.Meta,
-		Checks: wireChecks(in.Checks),
 	}, Names: []string{}}
 	if in.TTL > 0 {
 		v.Instance.TTL = in.TTL.String()
@@ -70,7 +69,10 @@ func (s *Source) viewOf(snap *zone.Snapshot, k zone.Key, in *zone.Instance) view
 	for _, n := range snap.Names(k) {
 		v.Names = append(v.Names, n.String())
 	}
-	v.Lease = s.leaseOf(k, in)
+	if len(in.Checks) > 0 {
+		v.Instance.Checks = a.checksOf(k, in)
+	}
+	v.Lease = a.leaseOf(k, in)
 	return v
 }
 
