@@ -174,6 +174,26 @@ func TestStopDoesNotWaitForIdleConnections(t *testing.T) {
 	}
 }
 
+// Who is connected when the server is told to stop, and has not asked yet, is answered:
+// the next server does not get that connection.
+func TestStopWaitsForTheFirstQueryOfAConnection(t *testing.T) {
+	s := listen(t, "127.0.0.1:0")
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx) }()
+	w, silent := dial(t, "tcp", s.Addrs()[0]), dial(t, "tcp", s.Addrs()[0])
+	waitFor(t, "both connections", func() bool { return s.Stats().Connections == 2 })
+	cancel()
+	waitFor(t, "the server to stop", s.stopping.Load)
+	if !answered(w) {
+		t.Error("not answered")
+	}
+	check(t, <-done)
+	if w.receive() != nil || silent.receive() != nil {
+		t.Error("a connection is open")
+	}
+}
+
 // An asker that does not read its replies cannot hold up the end.
 func TestStopCutsOffWhoDoesNotRead(t *testing.T) {
 	z := newZone(t)

@@ -56,6 +56,7 @@ type conn struct {
 	places  chan struct{} // for queries that wait; nil before the first
 	busy    atomic.Int32  // queries being answered
 	idle    atomic.Int64  // since when, in nanoseconds since start, while none is
+	asked   atomic.Bool   // it has sent a query
 	http    atomic.Bool   // an HTTP server reads from it
 }
 
@@ -104,6 +105,7 @@ func (c *conn) serve(ctx context.Context) {
 		if in, err = c.read(br, in); err != nil {
 			return
 		}
+		c.asked.Store(true)
 		c.busy.Add(1)
 		out = append(out[:0], 0, 0)
 		c.r.q = c.query()
@@ -211,10 +213,18 @@ func (c *conn) armRead() {
 	}
 }
 
+// firstQuery is how long a connection that has just come has to ask, when the server
+// stops: its query is on the way, and whoever takes over does not get it.
+const firstQuery = 500 * time.Millisecond
+
 // stop ends reading; what has been read is still answered. What HTTP reads is its own
 // matter.
 func (c *conn) stop() {
+	end := time.Unix(1, 0)
+	if !c.asked.Load() {
+		end = time.Now().Add(firstQuery)
+	}
 	if !c.http.Load() {
-		_ = c.raw.SetReadDeadline(time.Unix(1, 0))
+		_ = c.raw.SetReadDeadline(end)
 	}
 }
