@@ -3,6 +3,7 @@ package install
 import (
 	"bytes"
 	"io/fs"
+	"os"
 	"time"
 )
 
@@ -35,7 +36,7 @@ func (e entry) same(o entry) bool {
 // a file.
 func (e entry) with(data []byte) entry {
 	if e.Kind != file {
-		return entry{Kind: file, Data: data, Mode: 0o644}
+		return entry{Kind: file, Data: data, Mode: 0o644, UID: os.Geteuid(), GID: os.Getegid()}
 	}
 	e.Data, e.Modified = data, time.Time{}
 	return e

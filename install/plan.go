@@ -1,15 +1,12 @@
 package install
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/rogpeppe/go-internal/diff"
 )
 
 const (
@@ -165,58 +162,6 @@ func (p *Plan) setEngine(server netip.Addr) error {
 	})
 }
 
-// base gives the entry at a path that rollcall has not written: that which was there
-// before, if what is there now was written by it. And what that says.
-func (p *Plan) base(path string) (e entry, text []byte, err error) {
-	if e, err = p.tree.read(path); err != nil {
-		return e, nil, err
-	}
-	if f := p.record.find(path); f.wrote(e) {
-		e = f.Before
-	}
-	if e.Kind != link {
-		return e, e.Data, nil
-	}
-	target := e.Target
-	if !filepath.IsAbs(target) {
-		target = filepath.Dir(path) + "/" + target
-	}
-	text, err = p.tree.text(target)
-	return e, text, err
-}
-
-// edit plans to give a file the text that f makes of what it said before.
-func (p *Plan) edit(path string, f func(text []byte) ([]byte, error)) error {
-	base, text, err := p.base(path)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	out, err := f(text)
-	if err != nil {
-		return fmt.Errorf("%s cannot be edited: %w", path, err)
-	}
-	to := base
-	if !bytes.Equal(out, text) {
-		to = base.with(out)
-	}
-	return p.replace(path, base, to)
-}
-
-func (p *Plan) replace(path string, base, to entry) error {
-	now, err := p.tree.read(path)
-	if err != nil || now.same(to) {
-		return err
-	}
-	for _, dir := range append(p.tree.missing(recordPath), p.tree.missing(path)...) {
-		if !slices.Contains(p.record.Dirs, dir) {
-			p.record.Dirs = append(p.record.Dirs, dir)
-		}
-	}
-	p.record.set(path, base, to)
-	p.steps = append(p.steps, step{path, now, to})
-	return nil
-}
-
 // PrepareUndo finds out what it takes to bring back what was there before. A file that
 // was changed since is an error, unless force says that the change may be lost.
 func PrepareUndo(root string, force bool) (*Plan, error) {
@@ -239,54 +184,4 @@ func PrepareUndo(root string, force bool) (*Plan, error) {
 		}
 	}
 	return p, errors.Join(changed...)
-}
-
-// Diff shows the plan as a unified difference.
-func (p *Plan) Diff() string {
-	var out strings.Builder
-	for _, s := range p.steps {
-		for _, l := range []struct {
-			e    entry
-			form string
-		}{{s.was, "%s is a symbolic link to %s\n"}, {s.to, "%s becomes a symbolic link to %s\n"}} {
-			if l.e.Kind == link {
-				fmt.Fprintf(&out, l.form, s.path, l.e.Target)
-			}
-		}
-		out.Write(diff.Diff(shownName(s.path, s.was), s.was.Data, shownName(s.path, s.to), s.to.Data))
-	}
-	return out.String()
-}
-
-func shownName(path string, e entry) string {
-	if e.Kind != file {
-		return "/dev/null"
-	}
-	return path
-}
-
-// Next says what is to be done by whoever has the plan carried out.
-func (p *Plan) Next() (lines []string) {
-	if len(p.asked) > 0 {
-		start := "rollcall serve"
-		for _, a := range p.asked {
-			start += " --dns " + a.String()
-		}
-		for _, a := range p.upstreams {
-			start += " --upstream " + a.String()
-		}
-		lines = append(lines, start)
-	}
-	for _, s := range p.steps {
-		lines = append(lines, restart[s.path])
-	}
-	return lines
-}
-
-// restart says how a file comes to be read.
-var restart = map[string]string{
-	resolvedDropIn: "systemctl restart systemd-resolved",
-	dnsmasqDropIn:  "systemctl restart dnsmasq  # it must read /etc/dnsmasq.d (conf-dir)",
-	daemonJSON:     "systemctl restart docker  # containers have the change when they start",
-	resolvConf:     "# see that nothing else writes " + resolvConf + ": DHCP, NetworkManager; restart programs that keep it",
 }
