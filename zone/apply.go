@@ -21,14 +21,15 @@ const (
 // state is what a snapshot holds and the writer changes.
 type state struct {
 	serial  uint32
-	nodes   hamt.Map[string, *node]     // by relative service name
-	entries hamt.Map[Key, *entry]       // every instance, up or not
-	statics hamt.Map[Key, *fixed]       // every static record
-	wild    hamt.Map[string, *fixedSet] // those of wildcards, by the name below which they stand
-	counts  hamt.Map[string, counts]    // by source
-	addrs   hamt.Map[netip.Addr, list]  // canonical members by address, for PTR
-	seats   table                       // askers' networks, as attachments say
-	subnets table                       // networks by their prefixes
+	nodes   hamt.Map[string, *node]       // by relative service name
+	entries hamt.Map[Key, *entry]         // every instance, up or not
+	statics hamt.Map[Key, *fixed]         // every static record
+	wild    hamt.Map[string, *fixedSet]   // those of wildcards, by the name below which they stand
+	counts  hamt.Map[string, counts]      // by source
+	addrs   hamt.Map[netip.Addr, *member] // the canonical member that alone has an address, for PTR
+	shared  hamt.Map[netip.Addr, list]    // those of addresses that several have
+	seats   table                         // askers' networks, as attachments say
+	subnets table                         // networks by their prefixes
 	browse  browse
 }
 

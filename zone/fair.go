@@ -19,12 +19,12 @@ func (d *dice) below(n int) int {
 // pick gives the place of any member of a list that is not empty, each as likely as
 // the others. Chunks differ in size, so that a place without a member is thrown again.
 func (l *list) pick(d *dice) position {
-	if len(l.chunks) == 1 {
-		return position{0, d.below(l.n)}
+	if l.one != nil {
+		return position{0, d.below(len(l.one.m))}
 	}
-	for {
-		p := position{d.below(len(l.chunks)), d.below(maxChunk)}
-		if p.i < len(l.chunks[p.chunk].m) {
+	for chunks := l.many.chunks; ; {
+		p := position{d.below(len(chunks)), d.below(maxChunk)}
+		if p.i < len(chunks[p.chunk].m) {
 			return p
 		}
 	}
@@ -36,7 +36,7 @@ const maxThrows = 64
 // throw begins at any member.
 func (f *filter) throw(q *Question) {
 	f.roll.Seed(uint64(q.Seed), 1)
-	if f.list.n > 0 {
+	if f.list.len() > 0 {
 		f.from = f.list.pick(&f.roll)
 	}
 }
@@ -44,7 +44,7 @@ func (f *filter) throw(q *Question) {
 // begin chooses a member that can be answered. Beginning at any other would give the
 // share of those that cannot to the one behind them, when the answer is cut.
 func (f *filter) begin(q *Question, s scope) {
-	if f.one != nil || f.list.n == 0 {
+	if f.one != nil || f.list.len() == 0 {
 		return
 	}
 	for range maxThrows {

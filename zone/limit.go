@@ -54,7 +54,7 @@ const drawsPerRecord = 32
 // draw gives members of a large list at random, maybe some of them twice.
 func (f *filter) draw(q *Question, a *Answer, s scope, yield func(*member) bool) {
 	draws := drawsPerRecord * a.limit
-	if draws == 0 || f.one != nil || f.list.n <= 2*draws {
+	if draws == 0 || f.one != nil || f.list.len() <= 2*draws {
 		return
 	}
 	mask := s.mask(q)

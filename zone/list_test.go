@@ -37,15 +37,15 @@ func wantChunks(t *testing.T, l *list, n int) {
 		last = m.targets[0]
 		count++
 	}
-	if l.n != n || count != n {
-		t.Fatalf("n = %d with %d members, want %d", l.n, count, n)
+	if l.len() != n || count != n {
+		t.Fatalf("n = %d with %d members, want %d", l.len(), count, n)
 	}
-	for _, c := range l.chunks {
+	for _, c := range l.chunks() {
 		if len(c.m) == 0 || len(c.m) > maxChunk {
 			t.Errorf("a chunk has %d members", len(c.m))
 		}
 	}
-	if most := 1 + 3*n/maxChunk; len(l.chunks) > most {
-		t.Errorf("%d members are in %d chunks, want at most %d", n, len(l.chunks), most)
+	if most := 1 + 3*n/maxChunk; len(l.chunks()) > most {
+		t.Errorf("%d members are in %d chunks, want at most %d", n, len(l.chunks()), most)
 	}
 }

@@ -170,7 +170,7 @@ func (s *service) tagged(under string, f *filter, a *Answer) presence {
 		if !ok {
 			return absent
 		}
-		if i == 0 || l.n < f.list.n {
+		if i == 0 || l.len() < f.list.len() {
 			f.list = l
 		}
 	}

@@ -1,6 +1,10 @@
 package zone
 
-import "slices"
+import (
+	"iter"
+	"net/netip"
+	"slices"
+)
 
 // replace puts an entry in the place of an old one, which may be nil.
 func (w *writer) replace(old, e *entry) {
@@ -22,7 +26,7 @@ func (w *writer) replace(old, e *entry) {
 		e.members = append(e.members, m)
 		svc.add(m)
 		if i == 0 {
-			w.point(m, list.with)
+			w.point(m)
 		}
 	}
 	w.rebrowse(old, e)
@@ -35,9 +39,9 @@ func (w *writer) remove(e *entry) {
 		svc.remove(m)
 		w.freed = append(w.freed, m.targets...)
 		if i == 0 {
-			w.point(m, func(l list, m *member) list { return l.without(m.targets[0]) })
+			w.unpoint(m)
 		}
-		if svc.members.n == 0 {
+		if svc.members.len() == 0 {
 			w.removeService(svc.name)
 		}
 	}
@@ -79,17 +83,50 @@ func (w *writer) count(source string, by counts) {
 	w.counts.Set(w.edit, source, n)
 }
 
-// point changes the members that are found by the addresses of m.
-func (w *writer) point(m *member, change func(list, *member) list) {
-	for i, ep := range m.e.in.Endpoints {
-		if slices.ContainsFunc(m.e.in.Endpoints[:i], func(o Endpoint) bool { return o.Addr == ep.Addr }) {
+// point lets a member be found by its addresses.
+func (w *writer) point(m *member) {
+	for ip := range m.e.addrs() {
+		alone, ok := w.addrs.Get(ip)
+		l, several := w.shared.Get(ip)
+		switch {
+		case several:
+			w.shared.Set(w.edit, ip, l.with(m))
+		case ok:
+			w.addrs.Delete(w.edit, ip)
+			w.shared.Set(w.edit, ip, l.with(alone).with(m))
+		default:
+			w.addrs.Set(w.edit, ip, m)
+		}
+	}
+}
+
+// unpoint undoes point.
+func (w *writer) unpoint(m *member) {
+	for ip := range m.e.addrs() {
+		l, several := w.shared.Get(ip)
+		if !several {
+			w.addrs.Delete(w.edit, ip)
 			continue
 		}
-		l, _ := w.addrs.Get(ep.Addr)
-		if l = change(l, m); l.n > 0 {
-			w.addrs.Set(w.edit, ep.Addr, l)
-		} else {
-			w.addrs.Delete(w.edit, ep.Addr)
+		if l = l.without(m.targets[0]); l.len() > 1 {
+			w.shared.Set(w.edit, ip, l)
+			continue
+		}
+		w.shared.Delete(w.edit, ip)
+		for last := range l.all() {
+			w.addrs.Set(w.edit, ip, last)
+		}
+	}
+}
+
+// addrs are the addresses of an entry, without repetition.
+func (e *entry) addrs() iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for i, ep := range e.in.Endpoints {
+			twice := slices.ContainsFunc(e.in.Endpoints[:i], func(o Endpoint) bool { return o.Addr == ep.Addr })
+			if !twice && !yield(ep.Addr) {
+				return
+			}
 		}
 	}
 }

@@ -33,12 +33,13 @@ func (s *Snapshot) reverse(q *Question, a *Answer, name Name) {
 	} else {
 		ip, digits = reversed6(rel)
 	}
-	var l list
+	var holders filter
+	exists := false
 	if digits == whole {
-		l, _ = s.addrs.Get(ip)
+		holders, exists = s.holders(ip)
+		exists = exists || s.subnets.begins(ip)
 	}
 	a.Apex = s.local.apexOf(name)
-	exists := l.n > 0 || digits == whole && s.subnets.begins(ip)
 	switch {
 	case exists && a.Apex == "":
 		a.Apex = Name(strings.Clone(string(name)))
@@ -60,7 +61,7 @@ func (s *Snapshot) reverse(q *Question, a *Answer, name Name) {
 		s.reverseApex(q, a)
 	}
 	if q.Type == TypePTR {
-		s.pointers(q, a, ip, &l)
+		s.pointers(q, a, ip, &holders)
 	}
 	a.finish()
 }
@@ -74,9 +75,17 @@ func (s *Snapshot) reverseApex(q *Question, a *Answer) {
 	}
 }
 
+// holders are the members that have an address.
+func (s *Snapshot) holders(ip netip.Addr) (f filter, ok bool) {
+	f.choice = either
+	if f.one, ok = s.addrs.Get(ip); !ok {
+		f.list, ok = s.shared.Get(ip)
+	}
+	return f, ok
+}
+
 // pointers collects the targets that have the address.
-func (s *Snapshot) pointers(q *Question, a *Answer, ip netip.Addr, l *list) {
-	f := filter{choice: either, list: *l}
+func (s *Snapshot) pointers(q *Question, a *Answer, ip netip.Addr, f *filter) {
 	f.throw(q)
 	f.each(q, a, maskAll, func(m *member) bool {
 		if !s.answers(m) {

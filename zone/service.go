@@ -87,7 +87,7 @@ func (s *service) suffixed(l string) *member {
 // with a port that they all have: such a set is the list of members itself, and costs
 // neither memory nor time of its own.
 func (s *service) add(m *member) {
-	before := s.members.n
+	before := s.members.len()
 	s.members = s.members.with(m)
 	s.enters(m.e)
 	for _, k := range keysOf(&m.e.in) {
@@ -96,7 +96,7 @@ func (s *service) add(m *member) {
 			k = unique.Make(k).Value() // most services share their few keys
 			s.count(k, 1)
 		}
-		if l.n == before {
+		if l.len() == before {
 			l = s.members
 		} else {
 			l = l.with(m)
@@ -106,7 +106,7 @@ func (s *service) add(m *member) {
 }
 
 func (s *service) remove(m *member) {
-	before := s.members.n
+	before := s.members.len()
 	s.members = s.members.without(m.targets[0])
 	s.leaves(m.e)
 	for _, k := range keysOf(&m.e.in) {
@@ -114,12 +114,12 @@ func (s *service) remove(m *member) {
 		if !had {
 			continue
 		}
-		if l.n == before {
+		if l.len() == before {
 			l = s.members
 		} else {
 			l = l.without(m.targets[0])
 		}
-		if l.n > 0 {
+		if l.len() > 0 {
 			s.sets.Set(s.edit, k, l)
 			continue
 		}
