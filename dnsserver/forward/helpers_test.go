@@ -19,7 +19,7 @@ import (
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
-// net is servers by address, for tests whose time is not real. Those that are not there
+// fakeNet is servers by address, for tests whose time is not real. Those that are not there
 // never answer.
 type fakeNet struct {
 	mu      sync.Mutex // guards the following

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -24,9 +23,6 @@ const maxTries = 6
 // explore is how seldom another than the fastest is asked beside it, to see whether it
 // still is.
 const explore = 32
-
-// turn counts questions.
-type turn struct{ n atomic.Uint64 }
 
 // plan is who is asked, in this order, and whether the second is asked at once, for us
 // to learn how it is.
@@ -53,7 +49,7 @@ func (g *group) plan() (order []*server, both bool) {
 	for _, r := range all {
 		order = append(order, r.server)
 	}
-	n := g.next.n.Add(1)
+	n := g.asked.Add(1)
 	if n%explore == 0 && len(all) > 1 {
 		other := 1 + int(n/explore)%(len(all)-1)
 		if both = !all[other].doubtful; both {
@@ -69,52 +65,65 @@ type reply struct {
 	err error
 }
 
-// race asks the servers of a group one after another: the next at once when one fails,
-// and soon when it keeps us waiting. The first answer counts. When it returns nothing is
-// under way any more.
+// race is one question to the servers of a plan, one after another.
+type race struct {
+	f       *Forwarder
+	ask     *dns.Msg
+	order   []*server
+	tries   int // so far
+	out     int // of these, without a reply yet
+	replies chan reply
+	wg      sync.WaitGroup
+}
+
+// race asks the servers of a group: the next at once when one fails, and soon when it
+// keeps us waiting. The first answer counts. When it returns nothing is under way any
+// more.
 func (f *Forwarder) race(ctx context.Context, g *group, ask *dns.Msg) (*dns.Msg, error) {
 	order, both := g.plan()
 	if len(order) == 0 {
 		return nil, errNobody
 	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
+	r := &race{f: f, ask: ask, order: order, replies: make(chan reply, maxTries)}
+	defer r.wg.Wait()
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
-
-	replies := make(chan reply, maxTries)
-	tries, out := 0, 0
-	next := func() {
-		s := order[tries%len(order)]
-		tries++
-		out++
-		wg.Go(func() { replies <- f.try(ctx, s, ask) })
-	}
-	next()
 	if both {
-		next()
+		r.next(ctx)
 	}
-	wait := time.NewTimer(order[0].due())
+	return r.run(ctx)
+}
+
+// next asks the server whose turn it is, and gives how long to wait for it.
+func (r *race) next(ctx context.Context) time.Duration {
+	s := r.order[r.tries%len(r.order)]
+	wait := s.due() << (r.tries / len(r.order))
+	r.tries++
+	r.out++
+	r.wg.Go(func() { r.replies <- r.f.try(ctx, s, r.ask) })
+	return wait
+}
+
+func (r *race) run(ctx context.Context) (*dns.Msg, error) {
+	wait := time.NewTimer(r.next(ctx))
 	defer wait.Stop()
-	most := min(maxTries, len(order)+2)
 	var last error
 	for {
 		select {
-		case r := <-replies:
-			if r.err == nil {
-				return r.m, nil
+		case reply := <-r.replies:
+			if reply.err == nil {
+				return reply.m, nil
 			}
-			out--
-			last = r.err
-			if tries < len(order) {
-				next()
-			} else if out == 0 {
+			last = reply.err
+			switch r.out--; {
+			case r.tries < len(r.order): // each is asked once, whatever the others say
+				wait.Reset(r.next(ctx))
+			case r.out == 0:
 				return nil, last
 			}
 		case <-wait.C:
-			if tries < most {
-				next()
-				wait.Reset(order[(tries-1)%len(order)].due() << (tries / len(order)))
+			if r.tries < min(maxTries, len(r.order)+2) {
+				wait.Reset(r.next(ctx))
 			}
 		case <-ctx.Done():
 			return nil, cmp.Or(last, context.Cause(ctx))

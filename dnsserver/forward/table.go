@@ -1,6 +1,8 @@
 package forward
 
 import (
+	"sync/atomic"
+
 	"github.com/rollcall-dns/rollcall/dnsserver"
 	"github.com/rollcall-dns/rollcall/zone"
 )
@@ -8,7 +10,7 @@ import (
 // group are the servers of one route.
 type group struct {
 	servers []*server
-	next    turn // whose turn it is to be tried out
+	asked   atomic.Uint64 // questions so far
 }
 
 // table finds the group for a name: that of the longest domain at or above it.
