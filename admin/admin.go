@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-dns/rollcall/dnsserver/cache"
 	"github.com/rollcall-dns/rollcall/sources"
 	"github.com/rollcall-dns/rollcall/zone"
 )
@@ -31,6 +32,8 @@ type Options struct {
 	// Sources says how the sources are doing: the method of the Supervisor. Nil
 	// tells nothing.
 	Sources func() []sources.Status
+	// Cache remembers answers about names of others. Nil: nothing is remembered.
+	Cache *cache.Cache
 	// Parts have metrics of their own.
 	Parts []Part
 }
@@ -65,8 +68,8 @@ func Handler(o Options, next http.Handler) http.Handler {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, ok := strings.CutPrefix(r.URL.Path, zonesPath)
 	switch {
-	case r.URL.Path == metricsPath:
-		r.Pattern = metricsPath // as a ServeMux would do, for whoever counts requests
+	case r.URL.Path == metricsPath, r.URL.Path == cachePath:
+		r.Pattern = r.URL.Path // as a ServeMux would do, for whoever counts requests
 	case ok && name != "" && !strings.Contains(name, "/"):
 		r.Pattern = zonesPath + "{domain}"
 	default:
@@ -74,8 +77,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		refusal(http.StatusMethodNotAllowed, "allowed here: GET, HEAD").with("Allow", "GET, HEAD").write(w)
+	if r.Pattern == cachePath {
+		h.serveCache(w, r)
+	} else if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		notAllowed("GET, HEAD").write(w)
 	} else if r.Pattern == metricsPath {
 		h.scrape.ServeHTTP(w, r)
 	} else if p := h.getZone(w, r, name); p != nil {

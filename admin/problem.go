@@ -20,6 +20,10 @@ func refusal(status int, detail string) *problem {
 	return &problem{Title: http.StatusText(status), Status: status, Detail: detail}
 }
 
+func notAllowed(methods string) *problem {
+	return refusal(http.StatusMethodNotAllowed, "allowed here: "+methods).with("Allow", methods)
+}
+
 func (p *problem) with(header, value string) *problem {
 	p.header = [2]string{header, value}
 	return p

@@ -52,7 +52,7 @@ func run(p *process) int {
 }
 
 func newApp(p *process) *cli.App {
-	commands := []*cli.Command{serveCommand(p), runCommand(p), lookupCommand(p), installCommand(p), healthCommand(p), versionCommand(p)}
+	commands := []*cli.Command{serveCommand(p), runCommand(p), lookupCommand(p), installCommand(p), cacheCommand(p), healthCommand(p), versionCommand(p)}
 	for _, c := range commands {
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true

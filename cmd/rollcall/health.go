@@ -33,14 +33,19 @@ func healthCommand(p *process) *cli.Command {
 	}
 }
 
-// askHealth asks the server that listens on addr.
-func askHealth(addr netip.AddrPort) error {
-	// Neither a proxy nor a redirect knows more about it than the server does.
-	client := http.Client{
-		Timeout:       3 * time.Second,
+// asking is how commands ask a server: neither a proxy nor a redirect knows more about it
+// than the server does.
+func asking(within time.Duration) *http.Client {
+	return &http.Client{
+		Timeout:       within,
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// askHealth asks the server that listens on addr.
+func askHealth(addr netip.AddrPort) error {
+	client := asking(3 * time.Second)
 	resp, err := client.Get("http://" + local(addr).String() + "/healthz")
 	if err != nil {
 		return fmt.Errorf("ask for health: %w", err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rollcall-dns/rollcall/admin"
 	"github.com/rollcall-dns/rollcall/dnsserver"
+	"github.com/rollcall-dns/rollcall/dnsserver/cache"
 	"github.com/rollcall-dns/rollcall/sources/health"
 	"github.com/rollcall-dns/rollcall/sources/lease"
 )
@@ -17,6 +18,7 @@ func (s *server) parts() []admin.Part {
 		admin.PartOf(buildOf, buildMetrics),
 		admin.PartOf(s.dns.Stats, dnsMetrics),
 		admin.PartOf(s.forwarded, forwardMetrics),
+		admin.PartOf(s.remembered, cacheMetrics),
 		admin.PartOf(s.expiry, certificateMetrics),
 		admin.PartOf(s.selfreg.Leases, leaseMetrics),
 		admin.PartOf(s.checks.Stats, checkMetrics),
@@ -156,6 +158,44 @@ var leaseMetrics = []admin.Metric[lease.Stats]{{
 	Name: "rollcall_lease_guard_holds_total", Kind: admin.Counter,
 	Help:    "Times that leases began to be held.",
 	Samples: admin.Value(func(s lease.Stats) uint64 { return s.Holds }),
+}}
+
+// remembered is how the cache is doing; one that is not there does nothing.
+func (s *server) remembered() cache.Stats {
+	if c := s.resolver.remembers(); c != nil {
+		return c.Stats()
+	}
+	return cache.Stats{}
+}
+
+var cacheMetrics = []admin.Metric[cache.Stats]{{
+	Name: "rollcall_cache_answers", Kind: admin.Gauge,
+	Help:    "Answers about names of others that are remembered, those among them that have ended.",
+	Samples: admin.Value(func(s cache.Stats) int { return s.Answers }),
+}, {
+	Name: "rollcall_cache_bytes", Kind: admin.Gauge,
+	Help:    "Memory that these take.",
+	Samples: admin.Value(func(s cache.Stats) int { return s.Bytes }),
+}, {
+	Name: "rollcall_cache_limit_bytes", Kind: admin.Gauge,
+	Help:    "Memory that they may take: --cache-size.",
+	Samples: admin.Value(func(s cache.Stats) int { return s.Limit }),
+}, {
+	Name: "rollcall_cache_questions_total", Kind: admin.Counter, Labels: []string{"result"},
+	Help: "Questions for names of others that were answered from memory, were asked of others, or were answered with what has ended (--serve-stale).",
+	Samples: func(s cache.Stats, emit func(float64, ...string)) {
+		emit(float64(s.Hits), "hit")
+		emit(float64(s.Misses), "miss")
+		emit(float64(s.Stale), "stale")
+	},
+}, {
+	Name: "rollcall_cache_renewed_total", Kind: admin.Counter,
+	Help:    "Popular answers that were asked for again before their end; each is a miss, too.",
+	Samples: admin.Value(func(s cache.Stats) uint64 { return s.Renewed }),
+}, {
+	Name: "rollcall_cache_evicted_total", Kind: admin.Counter,
+	Help:    "Answers that gave way to others because of --cache-size.",
+	Samples: admin.Value(func(s cache.Stats) uint64 { return s.Evicted }),
 }}
 
 var checkMetrics = []admin.Metric[health.Stats]{{

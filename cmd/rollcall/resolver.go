@@ -57,6 +57,14 @@ func (r *resolver) handler() dnsserver.Handler {
 	return dnsserver.Recursion(r.cache)
 }
 
+// remembers gives the cache, or nil.
+func (r *resolver) remembers() *cache.Cache {
+	if r == nil {
+		return nil
+	}
+	return r.cache
+}
+
 func (r *resolver) recursion() *dnsserver.Askers {
 	if r == nil {
 		return nil

@@ -165,7 +165,7 @@ func (s *server) wireSources(others []sources.Entry, now func() int64) (err erro
 	s.sources = sources.NewSupervisor(sources.Options{Zone: s.zone, Sink: s.checks, Sources: entries, Logger: s.log})
 	register := s.selfreg.Handler(selfreg.Health{Waiting: s.waiting, Status: s.sources.Status, Checks: s.checks.Results})
 	s.http.handle(admin.Handler(admin.Options{
-		Zone: s.zone, Clock: now, NameServer: s.nameServer(), Waiting: s.waiting, Sources: s.sources.Status, Parts: s.parts(),
+		Zone: s.zone, Clock: now, NameServer: s.nameServer(), Waiting: s.waiting, Sources: s.sources.Status, Parts: s.parts(), Cache: s.resolver.remembers(),
 	}, register))
 	if at := cfg.control(); at != "" {
 		if s.offer, err = handover.Listen(at); err != nil {

@@ -55,15 +55,17 @@ func (c *Cache) Close() { c.renewals.close() }
 // found is what the cache knows about a question.
 type found struct {
 	entry
-	now  time.Duration
-	left time.Duration // to its end; negative: since
+	shard *shard
+	hash  uint64
+	now   time.Duration
+	left  time.Duration // to its end; negative: since
 }
 
 // find looks a question up. What has ended is found as long as it is kept for bad times.
 func (c *Cache) find(k *key) (f found, ok bool) {
-	f.now = c.now()
-	hash := k.hash(c.seed)
-	f.entry, ok = c.shard(hash).get(hash, f.now)
+	f.now, f.hash = c.now(), k.hash(c.seed)
+	f.shard = c.shard(f.hash)
+	f.entry, ok = f.shard.get(f.hash, f.now)
 	if !ok || !f.wire.answers(k) {
 		return f, false
 	}
@@ -95,7 +97,9 @@ func (c *Cache) Direct(q *dnsserver.Query, r *dnsserver.Reply) bool {
 
 // remembered writes the reply that an entry is.
 func (c *Cache) remembered(f *found, r *dnsserver.Reply) {
-	if f.left <= 0 {
+	if f.left > 0 {
+		f.shard.hits.Add(1)
+	} else {
 		c.stale.Add(1)
 		r.Explain(f.staleness())
 	}

@@ -115,6 +115,9 @@ func (e *encoder) add(s section, rr dns.RR) bool {
 	}
 	n := len(wire(e.rr).nameAt(0))
 	owner, typ, data := e.rr[:n], binary.BigEndian.Uint16(e.rr[n:]), e.rr[n+10:]
+	if len(data) == 0 {
+		return false // the library takes that for any type, as UPDATE needs it (RFC 2136 §2.4)
+	}
 	ttl := min(binary.BigEndian.Uint32(e.rr[n+4:]), e.limit)
 	if rr.Header().Ttl > 1<<31-1 {
 		ttl = 0 // RFC 2181 §8

@@ -67,8 +67,7 @@ func (c *Cache) renewEarly(q *dnsserver.Query, k *key, f *found) {
 	if f.left <= 0 || f.left > f.wire.life()/10 || f.asked < popular {
 		return
 	}
-	hash := k.hash(c.seed)
-	if !c.shard(hash).claim(hash, f.now, f.now+recheck) {
+	if !f.claim(recheck) {
 		return
 	}
 	again, kept := q.Again(), *k
@@ -103,8 +102,8 @@ func (c *Cache) askOrStale(ctx context.Context, q *dnsserver.Query, k *key, f *f
 		err error
 	}
 	replies := make(chan reply, 1)
-	again, kept, hash := q.Again(), *k, k.hash(c.seed)
-	if !c.shard(hash).claim(hash, f.now, f.now+recheck) || !c.renewals.start(func(ctx context.Context) {
+	again, kept := q.Again(), *k
+	if !f.claim(recheck) || !c.renewals.start(func(ctx context.Context) {
 		m, err := c.renew(ctx, again, &kept)
 		replies <- reply{m, err}
 	}) {

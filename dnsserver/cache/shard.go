@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -33,12 +34,12 @@ func (e *entry) size() int { return cap(e.wire) + overhead }
 
 // shard is a part of a cache, chosen by hash.
 type shard struct {
-	max int // octets
+	max  int // octets
+	hits atomic.Uint64
 
 	mu      sync.Mutex // guards the following
 	lru     *simplelru.LRU[uint64, entry]
 	bytes   int
-	hits    uint64
 	evicted uint64
 }
 
@@ -77,7 +78,6 @@ func (s *shard) get(hash uint64, now time.Duration) (e entry, ok bool) {
 	if e, ok = s.lru.Peek(hash); !ok {
 		return e, false
 	}
-	s.hits++
 	if t := uint16(secondOf(now)); t != e.touched || e.asked == 0 {
 		e.touched = t
 		e.asked = uint16(min(int(e.asked)+1, math.MaxUint16))
@@ -114,15 +114,16 @@ func (s *shard) remove(hash uint64) {
 	s.lru.Remove(hash)
 }
 
-// claim gives one caller the right to renew an entry, until a time.
-func (s *shard) claim(hash uint64, now time.Duration, until time.Duration) bool {
+// claim gives one caller the right to renew an entry, for a time.
+func (f *found) claim(during time.Duration) bool {
+	s := f.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.lru.Peek(hash)
-	if !ok || now < e.retry.time() {
+	e, ok := s.lru.Peek(f.hash)
+	if !ok || f.now < e.retry.time() {
 		return false
 	}
-	e.retry = secondOf(until)
-	s.lru.Add(hash, e)
+	e.retry = secondOf(f.now + during)
+	s.lru.Add(f.hash, e)
 	return true
 }

@@ -63,6 +63,10 @@ func (w wire) nameAt(at int) []byte {
 	return w[at : end+1]
 }
 
+func (w wire) qtype() uint16 { return binary.BigEndian.Uint16(w[atKey+len(w.name()):]) }
+
+func (w wire) bits() byte { return w[atKey+len(w.name())+2] }
+
 // set is a view of one set in a wire.
 type set struct {
 	section section
