@@ -69,32 +69,22 @@ func (s *httpServer) stats() httpStats {
 // file is a copy of the socket, for another process.
 func (s *httpServer) file() (*os.File, error) { return s.socket.File() }
 
-// run serves until ctx is done, then finishes the requests under way.
+// run serves until ctx is done. Then it takes no more connections, and answers what
+// comes over those that it has taken, as conns.Close says. http.Server.Shutdown would
+// not: it drops each request that it has not read yet.
 func (s *httpServer) run(ctx context.Context) error {
 	// Requests outlive ctx: what was begun is finished.
 	s.server.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
-	stopped := make(chan struct{})
-	unhook := context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		s.finish()
-	})
+	unhook := context.AfterFunc(ctx, func() { s.listener.Close() })
 	err := s.server.Serve(s.listener)
 	if unhook() {
 		return err // it was not told to stop
 	}
-	<-stopped
-	s.finish() // also what was accepted while the socket was closed
-	return nil
-}
-
-// finish takes no more connections, and waits until the requests under way have been
-// answered.
-func (s *httpServer) finish() {
-	within, cancel := context.WithTimeout(context.Background(), stopTime/3)
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime/2)
 	defer cancel()
-	if s.server.Shutdown(within) != nil {
-		s.server.Close() // somebody does not read; the others have been answered
-	}
+	s.listener.wait(within)
+	s.server.Close() // those who do not read; the others have been answered
+	return nil
 }
 
 // close is for a server that was never run.

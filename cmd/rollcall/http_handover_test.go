@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/sockets"
+)
+
+// handovers is how often a server hands its socket to the next while it is asked.
+const handovers = 100
+
+// TestHTTPHandoverAnswersEveryRequest asks over connections that are new each time, and
+// over ones that are kept as long as the server says nothing else.
+func TestHTTPHandoverAnswersEveryRequest(t *testing.T) {
+	s := followHTTP(t, nil)
+	addr := s.listener.Addr().String()
+	ctx, cancel := context.WithCancel(t.Context())
+	var asked, failed atomic.Int64
+	var askers sync.WaitGroup
+	for i := range 16 {
+		askers.Go(func() {
+			for ctx.Err() == nil {
+				n, err := askWhileKept(ctx, addr, i%2 == 0, time.Duration(i)*time.Millisecond/2)
+				asked.Add(int64(n))
+				if err != nil {
+					failed.Add(1)
+					t.Errorf("after %d answers over the same connection: %v", n, err)
+				}
+			}
+		})
+	}
+	for range handovers {
+		s = s.succeeded(t)
+	}
+	cancel()
+	askers.Wait()
+	s.end()
+	t.Logf("%d requests, %d handovers, %d without an answer", asked.Load(), handovers, failed.Load())
+}
+
+// following is a server that runs, on a socket that others may follow it on.
+type following struct {
+	*httpServer
+	stop context.CancelFunc
+	done chan error
+}
+
+func followHTTP(t *testing.T, inherited *os.File) *following {
+	t.Helper()
+	var set *sockets.Set
+	addr := netip.MustParseAddrPort("127.0.0.1:0")
+	if inherited != nil {
+		l, err := net.FileListener(inherited)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr = l.Addr().(*net.TCPAddr).AddrPort()
+		l.Close()
+		if set, err = sockets.Of([]*os.File{inherited}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := listenHTTP(addr, set, maxConns, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.handle(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	ctx, stop := context.WithCancel(context.Background())
+	f := &following{s, stop, make(chan error, 1)}
+	go func() { f.done <- s.run(ctx) }()
+	return f
+}
+
+// end stops the server as one process of two does: when it has stopped it is gone.
+func (f *following) end() error {
+	f.stop()
+	return <-f.done
+}
+
+// succeeded is the server that follows, after a moment in which this one serves.
+func (f *following) succeeded(t *testing.T) *following {
+	t.Helper()
+	time.Sleep(3 * time.Millisecond)
+	file, err := f.file()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.end(); err != nil {
+		t.Error(err)
+	}
+	return followHTTP(t, file)
+}
+
+// askWhileKept asks over one connection, once or until it is to end, and gives the
+// number of answers.
+func askWhileKept(ctx context.Context, addr string, once bool, pause time.Duration) (answers int, err error) {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	r := bufio.NewReader(c)
+	for ctx.Err() == nil {
+		time.Sleep(pause)
+		if _, err := io.WriteString(c, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"); err != nil {
+			return answers, err
+		}
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			return answers, err
+		}
+		if resp.StatusCode != http.StatusNoContent {
+			return answers, errors.New(resp.Status)
+		}
+		if answers++; once || resp.Close {
+			break
+		}
+	}
+	return answers, nil
+}
