@@ -338,3 +338,71 @@ func TestFailuresRememberedAreBounded(t *testing.T) {
 		t.Errorf("%d are remembered, want %d", n, remembers)
 	}
 }
+
+// Whoever fails again and again is asked after the others, until it answers.
+func TestFailingServerIsAskedAfterOthers(t *testing.T) {
+	for name, failing := range map[string]behaviour{"SERVFAIL": {after: ms, rcode: dns.RcodeServerFailure}, "silence": never} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newNet()
+			n.set("192.0.2.1", behaviour{after: ms})
+			n.set("192.0.2.2", behaviour{after: 10 * ms})
+			f := started(t, n, Options{Upstreams: addrs("192.0.2.1", "192.0.2.2")})
+			n.set("192.0.2.1", failing)
+			for range enough {
+				get(f, "www.example")
+			}
+			n.taken()
+			for range 10 {
+				expect(t, name, get(f, "www.example"), "192.0.2.2 after 10ms")
+			}
+			if got := n.taken(); got["192.0.2.1"] > 0 {
+				t.Errorf("%s: it was asked again: %v", name, got)
+			}
+			n.set("192.0.2.1", behaviour{after: ms})
+			time.Sleep(time.Minute)
+			for range 20 * explore {
+				get(f, "www.example")
+			}
+			expect(t, "when it is back", get(f, "www.example"), "192.0.2.1 after 1ms")
+		})
+	}
+}
+
+// A probe finds that the only server is back; what failed just before is then forgotten.
+func TestFailureIsForgottenWhenTheServerIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNet()
+		n.set("192.0.2.1", behaviour{rcode: dns.RcodeServerFailure})
+		f := started(t, n, Options{Upstreams: addrs("192.0.2.1")})
+		for i := range 10 {
+			get(f, fmt.Sprintf("n%d.example", i))
+			time.Sleep(5 * time.Second)
+		}
+		get(f, "www.example")
+		n.set("192.0.2.1", behaviour{})
+		n.taken()
+		time.Sleep(loneBackOff + 2*tick - ms)
+		expect(t, "within the second", get(f, "www.example"), "192.0.2.1 after 0s")
+	})
+}
+
+// Each of those that waited for one answer may write to its own.
+func TestAnswersAreNotShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNet()
+		n.set("192.0.2.1", behaviour{after: ms})
+		f := started(t, n, Options{Upstreams: addrs("192.0.2.1")})
+		ask := question{name: "www.example.", typ: dns.TypeTXT}
+		got := make([]*dns.Msg, 2)
+		var wg sync.WaitGroup
+		for i := range got {
+			wg.Go(func() {
+				got[i], _ = f.fly(t.Context(), f.table.Load().groups[zone.Root], ask, ask.key(), netip.Addr{})
+			})
+		}
+		wg.Wait()
+		if got[0] == got[1] || got[0].Answer[0] == got[1].Answer[0] {
+			t.Error("two askers got the same message")
+		}
+	})
+}
