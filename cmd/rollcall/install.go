@@ -92,14 +92,14 @@ func installOptions(c *cli.Context, p *process) (o install.Options, err error) {
 		return o, fmt.Errorf("--resolver %q must be one of %q", o.Resolver, install.Resolvers)
 	}
 	if s := c.String("server"); s != "" {
-		if o.Server, err = addrWithPort(s); err != nil {
+		if o.Server, err = addrWithPort(s); err != nil || !isHost(o.Server.Addr()) || o.Server.Port() == 0 {
 			return o, fmt.Errorf("--server %q must be an address such as 127.0.0.1 or 127.0.0.1:8053", s)
 		}
 	}
 	if s := c.String("docker-dns"); s == "off" {
 		o.Engine.Off = true
 	} else if s != "" {
-		if o.Engine.Addr, err = netip.ParseAddr(s); err != nil || o.Engine.Addr.IsLoopback() {
+		if o.Engine.Addr, err = netip.ParseAddr(s); err != nil || !isHost(o.Engine.Addr) || o.Engine.Addr.IsLoopback() || o.Engine.Addr.Zone() != "" {
 			return o, fmt.Errorf("--docker-dns %q must be off or an address that containers reach, so no loopback one", s)
 		}
 	}
@@ -113,3 +113,6 @@ func addrWithPort(s string) (netip.AddrPort, error) {
 	}
 	return netip.ParseAddrPort(s)
 }
+
+// isHost reports whether an address is that of one host, and so can be asked.
+func isHost(a netip.Addr) bool { return !a.IsUnspecified() && !a.IsMulticast() }
