@@ -11,6 +11,6 @@ require (
 )
 
 require (
-	github.com/hashicorp/golang-lru/v2 v2.0.0 // indirect
+	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
 	golang.org/x/exp v0.0.0-20221215174704-0915cd710c24 // indirect
 )
