@@ -1,11 +1,9 @@
 package dnsserver
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -54,7 +52,7 @@ type conn struct {
 	r       responder
 	waiting sync.WaitGroup
 	places  chan struct{} // for queries that wait; nil before the first
-	busy    atomic.Int32  // queries being answered
+	busy    atomic.Int32  // queries, or several together, being answered
 	idle    atomic.Int64  // since when, in nanoseconds since start, while none is
 	asked   atomic.Bool   // it has sent a query
 	http    atomic.Bool   // an HTTP server reads from it
@@ -66,9 +64,6 @@ func newConn(s *Server, c net.Conn, over Transport, n *counters) *conn {
 	tc.idle.Store(sinceStart())
 	return tc
 }
-
-// keepBuffer is the size of buffers that a connection keeps while it is idle.
-const keepBuffer = 4 << 10
 
 // maxWaitingHere is how many queries of one connection may wait. The next is not read
 // before there is a place.
@@ -95,35 +90,67 @@ func (c *conn) query() Query {
 }
 
 // serve returns when the asker is done, too slow or sends what is no query, or when
-// the server stops.
+// the server stops. Queries that have come together are answered by one write.
 func (c *conn) serve(ctx context.Context) {
 	defer c.waiting.Wait()
-	br := bufio.NewReaderSize(c.net, 1<<10)
-	var in, out []byte
+	var in inbox
+	var out []byte
 	for {
-		var err error
-		if in, err = c.read(br, in); err != nil {
+		c.armRead()
+		msg, err := in.next(c.net)
+		if err != nil {
 			return
 		}
 		c.asked.Store(true)
 		c.busy.Add(1)
-		out = append(out[:0], 0, 0)
-		c.r.q = c.query()
-		var wait bool
-		if out, wait = c.r.respond(ctx, in, out); wait {
-			if c.later(ctx, in) {
-				continue
+		for ok := true; ok; msg, ok = in.whole() {
+			if out, err = c.answer(ctx, msg, out); err != nil {
+				break
 			}
-			out = c.r.busy(out)
 		}
-		if len(out) == 2 || c.write(out) != nil {
+		if e := c.write(out); err != nil || e != nil {
 			return
 		}
-		if cap(in) > keepBuffer || cap(out) > keepBuffer {
-			in, out = nil, nil
-		}
+		out = keep(out)
+		in.rest()
 		c.rest()
 	}
+}
+
+// maxTogether is how many octets of replies gather before they are written.
+const maxTogether = 16 << 10
+
+// errNoReply ends a connection: over TCP there is no other way not to answer.
+var errNoReply = errors.New("the message gets no reply")
+
+// answer appends the reply to msg, with its length before it, to out, or has it follow
+// when it is there.
+func (c *conn) answer(ctx context.Context, msg, out []byte) ([]byte, error) {
+	if len(out) >= maxTogether {
+		if err := c.write(out); err != nil {
+			return nil, err
+		}
+		out = out[:0]
+	}
+	at := len(out)
+	c.r.q = c.query()
+	reply, wait := c.r.respond(ctx, msg, append(out, 0, 0))
+	if wait {
+		// There may be no place for a while: nobody waits for that with a reply.
+		if err := c.write(out); err != nil {
+			return nil, err
+		}
+		if out, at = out[:0], 0; c.later(ctx, msg) {
+			return out, nil
+		}
+		reply = c.r.busy(append(out, 0, 0))
+	}
+	n := len(reply) - at - 2
+	if n == 0 {
+		return out, errNoReply
+	}
+	binary.BigEndian.PutUint16(reply[at:], uint16(n))
+	return reply, nil
 }
 
 // later answers msg when its answer is there. It reports false when there is no place
@@ -138,14 +165,18 @@ func (c *conn) later(ctx context.Context, msg []byte) bool {
 		return false
 	}
 	c.waiting.Add(1)
+	c.busy.Add(1)
 	done := func() {
+		c.rest()
 		<-c.places
 		c.waiting.Done()
 	}
 	ok := c.s.waiters.start(ctx, &c.r.q, msg, 2, func(reply []byte) {
 		defer done()
-		_ = c.write(reply) // an error ends reading
-		c.rest()
+		if n := len(reply) - 2; n > 0 {
+			binary.BigEndian.PutUint16(reply, uint16(n))
+			_ = c.write(reply) // an error ends reading
+		}
 	})
 	if !ok {
 		done()
@@ -153,37 +184,10 @@ func (c *conn) later(ctx context.Context, msg []byte) bool {
 	return ok
 }
 
-// read reads one message into in, or a larger buffer. Its deadline is not moved by
-// parts of a message: who sends one octet at a time is not served for ever (RFC 7766
-// §6.2.3).
-func (c *conn) read(br *bufio.Reader, in []byte) ([]byte, error) {
-	c.armRead()
-	var head [2]byte
-	if _, err := io.ReadFull(br, head[:]); err != nil {
-		return in, err
-	}
-	n, have := int(binary.BigEndian.Uint16(head[:])), 0
-	for {
-		// Memory is given for what has come, not for what is announced.
-		want := min(n, max(cap(in), 2*have, minUDPSize))
-		if want > cap(in) {
-			in = append(make([]byte, 0, want), in[:have]...)
-		}
-		in = in[:want]
-		if _, err := io.ReadFull(br, in[have:]); err != nil {
-			return in, err
-		}
-		if have = want; have == n {
-			return in, nil
-		}
-	}
-}
-
-// write sends length and message in one piece (RFC 7766 §8), and nothing when there is
-// no message. Whoever does not take its replies is cut off: nothing may follow a part of
-// one.
+// write sends replies in one piece (RFC 7766 §8), when there are any. Whoever does not
+// take its replies is cut off: nothing may follow a part of one.
 func (c *conn) write(out []byte) (err error) {
-	if len(out) == 2 {
+	if len(out) == 0 {
 		return nil
 	}
 	defer func() {
@@ -191,7 +195,6 @@ func (c *conn) write(out []byte) (err error) {
 			c.raw.Close()
 		}
 	}()
-	binary.BigEndian.PutUint16(out, uint16(len(out)-2))
 	if err := c.net.SetWriteDeadline(time.Now().Add(c.s.o.WriteTimeout)); err != nil {
 		return err
 	}
