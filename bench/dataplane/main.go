@@ -5,6 +5,7 @@
 //
 //	go run ./bench/dataplane -rollcall bin/rollcall
 //	go run ./bench/dataplane -rollcall bin/rollcall -set cached
+//	go run ./bench/dataplane -rollcall bin/rollcall -over tcp
 package main
 
 import (
@@ -22,6 +23,7 @@ import (
 type options struct {
 	rollcall string
 	set      string // authority or cached
+	over     string // udp or tcp
 	services int
 	members  int
 	rounds   int
@@ -35,6 +37,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.rollcall, "rollcall", "bin/rollcall", "the `program` to measure")
 	flag.StringVar(&o.set, "set", "authority", "authority: answers of an own zone; cached: answers that another server gave")
+	flag.StringVar(&o.over, "over", "udp", "udp, or tcp with many questions under way on each connection")
 	flag.IntVar(&o.services, "services", 1000, "how many services there are")
 	flag.IntVar(&o.members, "members", 3, "how many instances each has")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each server is measured")
@@ -64,7 +67,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	w := world{dir: dir, services: o.services, members: o.members, set: o.set}
+	w := world{dir: dir, services: o.services, members: o.members, set: o.set, over: o.over}
 	if err := w.write(); err != nil {
 		return err
 	}

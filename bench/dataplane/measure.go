@@ -42,6 +42,9 @@ func (s *server) measure(ctx context.Context, w *world, d time.Duration, rate in
 	}
 	m.CPU = float64((after - before).Microseconds()) / out.completed
 	m.Rate, m.Lost = out.rate, out.lost/out.sent
+	if w.over != "udp" {
+		return m, nil
+	}
 	p, err := probe(ctx, s.addr(), w.questions(), rate, d/2)
 	m.P50, m.P99 = p.P50, p.P99
 	return m, err
@@ -53,7 +56,7 @@ var figures = regexp.MustCompile(`(?m)^\s*(Queries sent|Queries completed|Querie
 
 // dnsperf loads a server with as many questions as it takes, over several sockets.
 func dnsperf(ctx context.Context, s *server, w *world, d time.Duration) (p perf, err error) {
-	cmd := exec.CommandContext(ctx, "taskset", "-c", generatorCore, "dnsperf", "-s", "127.0.0.1", "-p", strconv.Itoa(s.port),
+	cmd := exec.CommandContext(ctx, "taskset", "-c", generatorCore, "dnsperf", "-m", w.over, "-s", "127.0.0.1", "-p", strconv.Itoa(s.port),
 		"-d", w.questions(), "-l", strconv.Itoa(max(1, int(d.Seconds()))), "-c", "20", "-q", "400", "-t", "1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -83,6 +83,9 @@ func (s *result) median(of func(measurement) float64) float64 {
 // against is the median, over rounds, of what a server needs for each answer compared
 // with another in the same round.
 func (s *result) against(o *result) float64 {
+	if o == nil {
+		return 0
+	}
 	var all []float64
 	for i := range min(len(s.Rounds), len(o.Rounds)) {
 		all = append(all, s.Rounds[i].CPU/o.Rounds[i].CPU)

@@ -18,7 +18,7 @@ import (
 type world struct {
 	dir               string
 	services, members int
-	set               string
+	set, over         string
 }
 
 // domain is that of the services: one that is ours, or one that is not, with a TTL for
