@@ -104,6 +104,18 @@ func (cs *conns) evictLocked() bool {
 	return true
 }
 
+// expectQuery reports whether a connection of one transport has not asked anything yet.
+func (cs *conns) expectQuery(over Transport) bool {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for c := range cs.open {
+		if c.over == over && !c.asked.Load() {
+			return true
+		}
+	}
+	return false
+}
+
 func (cs *conns) count() int {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()

@@ -86,9 +86,15 @@ func (h *httpsServer) run(running, answering context.Context) error {
 	return nil
 }
 
+// finish answers the connections that have just come, and then the requests under way.
+// Shutdown alone would close the former, with the request that it has not read yet.
 func (h *httpsServer) finish() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastReplies)
 	defer cancel()
+	h.s.accepting.Wait()
+	for end := time.Now().Add(firstQuery); h.s.conns.expectQuery(HTTPS) && time.Now().Before(end); {
+		pause(ctx, 5*time.Millisecond)
+	}
 	if h.server.Shutdown(ctx) != nil {
 		h.server.Close()
 	}
@@ -128,6 +134,10 @@ func (h *httpsServer) serve(c *conn) {
 // whatever headers say.
 func (h *httpsServer) handle(w http.ResponseWriter, req *http.Request) {
 	c := req.Context().Value(connKey{}).(*conn)
+	c.asked.Store(true)
+	if h.s.stopping.Load() {
+		w.Header().Set("Connection", "close") // in HTTP/2 a GOAWAY
+	}
 	msg, err := messageOf(w, req)
 	var reply []byte
 	if err == nil {

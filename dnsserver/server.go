@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -100,6 +101,8 @@ type Server struct {
 	rates    *rates
 	counters []*counters // one for each UDP socket, and one for TCP
 	stopping atomic.Bool
+
+	accepting sync.WaitGroup // those who take connections
 }
 
 // Listen binds every address, or none. Queries wait until Serve is called, which
@@ -182,7 +185,11 @@ func (s *Server) Serve(ctx context.Context) error {
 		g.Go(func() error { return u.serve(answering) })
 	}
 	for _, b := range s.bound {
-		g.Go(func() error { return s.accept(running, answering, b.tcp, b.over) })
+		s.accepting.Add(1)
+		g.Go(func() error {
+			defer s.accepting.Done()
+			return s.accept(running, answering, b.tcp, b.over)
+		})
 	}
 	if s.https != nil {
 		g.Go(func() error { return s.https.run(running, answering) })

@@ -218,7 +218,7 @@ func (c *conn) armRead() {
 
 // firstQuery is how long a connection that has just come has to ask, when the server
 // stops: its query is on the way, and whoever takes over does not get it.
-const firstQuery = 500 * time.Millisecond
+const firstQuery = time.Second
 
 // stop ends reading; what has been read is still answered. What HTTP reads is its own
 // matter.
