@@ -25,6 +25,10 @@ import (
 //	always TIME REGEXP COMMAND…      run COMMAND again and again: its output matches each time
 //	engine start|stop                an engine of the script's own, for which $DOCKER_HOST is set
 //
+// and in scripts for bash
+//
+//	await COMMAND                    wait until it succeeds (testdata/await.sh)
+//
 // and the variables ID (unique, a label), IMAGE, ROLLCALL (the program), DNS and HTTP (addresses of the
 // server), PORT (of DNS), TLSPORT and HTTPSPORT (of DNS over TLS and HTTPS, if it speaks them). What a script makes on the engine is removed at its end.
 func TestScripts(t *testing.T) {
@@ -35,10 +39,14 @@ func TestScripts(t *testing.T) {
 	if err := localImage(); err != nil {
 		t.Fatal(err)
 	}
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                filepath.Join("testdata", "script"),
 		RequireUniqueNames: true,
-		Setup:              func(e *testscript.Env) error { return setUp(e, bin) },
+		Setup:              func(e *testscript.Env) error { return setUp(e, bin, filepath.Join(dir, "testdata", "await.sh")) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":      serve,
 			"halt":       halt, // the name stop is taken: it ends a script, as if it had passed
@@ -52,11 +60,12 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-func setUp(e *testscript.Env, bin string) error {
+func setUp(e *testscript.Env, bin, beforeBash string) error {
 	script := strings.TrimPrefix(filepath.Base(e.WorkDir), "script-")
 	id := runID + "-" + strings.ReplaceAll(script, "_", "-")
 	e.Vars = append(e.Vars,
 		"PATH="+bin+":"+os.Getenv("PATH")+":/usr/sbin:/sbin",
+		"BASH_ENV="+beforeBash,
 		"ROLLCALL="+filepath.Join(bin, "rollcall"),
 		"DOCKER_HOST="+os.Getenv("DOCKER_HOST"),
 		"ID="+id,
