@@ -26,13 +26,14 @@ type Snapshots interface {
 // reported may yet exist. Clock gives monotonic nanoseconds, of the clock behind the
 // leases.
 func Authority(z Snapshots, ready func() bool, clock func() int64, next Handler) Direct {
-	return &authorityHandler{zone: z, ready: ready, clock: clock, next: next}
+	return &authorityHandler{zone: z, ready: ready, clock: clock, seed: rand.Uint32, next: next}
 }
 
 type authorityHandler struct {
 	zone  Snapshots
 	ready func() bool
 	clock func() int64
+	seed  func() uint32 // of the order of records
 	next  Handler
 	pool  sync.Pool // of *lookup
 }
@@ -84,7 +85,7 @@ func (h *authorityHandler) ask(q *Query) (l *lookup, ready bool) {
 	if l == nil {
 		l = new(lookup)
 	}
-	l.ask(h.zone.Snapshot(), q, h.clock())
+	l.ask(h.zone.Snapshot(), q, h.clock(), h.seed())
 	return l, ready
 }
 
@@ -107,14 +108,14 @@ func (l *lookup) message(q *Query) (*dns.Msg, error) {
 // and some data.
 const smallest = 2 + 10 + 3
 
-func (l *lookup) ask(s *zone.Snapshot, q *Query, now int64) {
+func (l *lookup) ask(s *zone.Snapshot, q *Query, now int64, seed uint32) {
 	l.s, l.local = s, q.Local.Addr().Unmap().WithZone("")
 	l.q = zone.Question{
 		Name: q.Name,
 		Type: q.Type,
 		View: s.View(q.From.Addr()),
 		Now:  now,
-		Seed: rand.Uint32(),
+		Seed: seed,
 		Max:  (q.Limit()-headerLen)/smallest + 1, // what more cannot fit need not be collected
 	}
 	s.Lookup(&l.q, &l.a)
@@ -159,9 +160,9 @@ func (l *lookup) records(r *Reply) {
 		rec := l.record(&l.a.Answer[i])
 		r.Answer(&rec)
 	}
-	if l.q.Type == dns.TypeNS && len(l.a.Answer) == 1 {
+	if n := len(l.a.Answer); n > 0 && l.a.Answer[n-1].Type == dns.TypeNS {
 		l.scratch = l.scratch[:0]
-		server := l.record(&l.a.Answer[0]).Data
+		server := l.record(&l.a.Answer[n-1]).Data
 		if own, ok := l.own(server); ok {
 			r.Additional(own) // RFC 1035 §3.3.11
 		}

@@ -37,6 +37,7 @@ type httpsServer struct {
 	secured  chan net.Conn // connections to speak HTTP on
 	over     chan struct{} // closed when no more are taken
 	overOnce sync.Once
+	requests gate
 }
 
 func (s *Server) newHTTPS(secure *tls.Config) *httpsServer {
@@ -100,6 +101,44 @@ func (h *httpsServer) finish() {
 	}
 }
 
+// gate lets in until it is closed. The zero value is open.
+type gate struct {
+	mu     sync.Mutex // guards the following
+	inside int
+	closed bool
+	empty  chan struct{} // closed when the last one has left; nil while open
+}
+
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.inside++
+	return true
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.inside--; g.closed && g.inside == 0 {
+		close(g.empty)
+	}
+}
+
+// close lets nobody in any more, and waits for those inside. It is called once.
+func (g *gate) close() {
+	g.mu.Lock()
+	g.closed, g.empty = true, make(chan struct{})
+	if g.inside == 0 {
+		close(g.empty)
+	}
+	empty := g.empty
+	g.mu.Unlock()
+	<-empty
+}
+
 // Accept implements net.Listener: what is accepted has been let in and secured.
 func (h *httpsServer) Accept() (net.Conn, error) {
 	select {
@@ -133,6 +172,11 @@ func (h *httpsServer) serve(c *conn) {
 // handle answers one request (RFC 8484 §4). Who asks is whom the connection comes from,
 // whatever headers say.
 func (h *httpsServer) handle(w http.ResponseWriter, req *http.Request) {
+	// HTTP/2 lets requests of a connection begin when that is over already.
+	if !h.requests.enter() {
+		return
+	}
+	defer h.requests.leave()
 	c := req.Context().Value(connKey{}).(*conn)
 	c.asked.Store(true)
 	if h.s.stopping.Load() {

@@ -203,6 +203,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer late.Stop()
 	err := g.Wait()
 	s.conns.wg.Wait()
+	if s.https != nil {
+		s.https.requests.close()
+	}
 	s.waiters.wg.Wait()
 	return err
 }
