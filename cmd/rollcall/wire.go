@@ -233,6 +233,7 @@ func (s *server) runSources(ctx context.Context) error {
 	began := time.Now()
 	told.Go(func() { s.clock.Run(ctx, s.log) })
 	told.Go(func() { s.tellReady(ctx, began) })
+	told.Go(func() { s.giveBack(ctx) })
 	told.Go(func() { s.above.follow(ctx, s.sources.WhenReady(), s.log) })
 	defer told.Wait()
 	err := s.sources.Run(ctx)

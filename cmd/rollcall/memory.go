@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"math"
+	"os"
+	"runtime/debug"
+	"time"
+)
+
+// gcPercent is how much the heap grows, in percent of what lives, before garbage is
+// collected, unless GOGC says otherwise. Nearly all of the heap is the zone, answers
+// allocate nothing, and what grows between two collections stays in memory.
+const gcPercent = 50
+
+// keepSmall makes the collector spend more time and less memory than it does by default.
+func keepSmall() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+}
+
+// quiet is how long the number of instances stays the same after they were loaded.
+const quiet = 5 * time.Second
+
+// giveBack gives memory back to the system each time that many instances have come or
+// gone and no more do, until ctx is done. The runtime alone keeps a tenth more than it
+// ever needed.
+func (s *server) giveBack(ctx context.Context) {
+	t := time.NewTicker(quiet)
+	defer t.Stop()
+	freed, last := 0, 0
+	for {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+		now := s.zone.Snapshot().Len()
+		if now == last && manyOf(freed, now) {
+			debug.FreeOSMemory()
+			freed = now
+		}
+		last = now
+	}
+}
+
+// manyOf reports whether two numbers of instances differ by much of the memory.
+func manyOf(before, now int) bool {
+	return math.Abs(float64(now-before)) > 1000+0.1*float64(before)
+}
