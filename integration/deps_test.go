@@ -93,8 +93,10 @@ var rules = []rule{
 		"what clients see is asked of them, and not of a DNS library"},
 	{"integration/peer", nil,
 		"it runs in containers, as any program could"},
-	{"bench/dataplane", nil,
+	{"bench/dataplane", []string{"bench/internal"},
 		"it measures the shipped program from outside"},
+	{"bench/internal/*", nil,
+		"what measures loads the machine with little of its own"},
 	{"bench/propagation", nil,
 		"it measures the shipped program from outside"},
 }

@@ -11,7 +11,7 @@ import (
 const (
 	barHeight = 22
 	barGap    = 10
-	barLeft   = 90
+	barLeft   = 120
 	barRight  = 60
 	chartWide = 640
 )
@@ -19,6 +19,9 @@ const (
 // chart draws the CPU time for each answer as bars, the least first: the median of all
 // rounds, and a line from the least to the most.
 func (r *results) chart() []byte {
+	if len(r.Servers) == 0 || len(r.Servers[0].Rounds) == 0 {
+		return nil
+	}
 	cpu := func(m measurement) float64 { return m.CPU }
 	bars := slices.Clone(r.Servers)
 	slices.SortFunc(bars, func(a, b *result) int { return cmp.Compare(a.median(cpu), b.median(cpu)) })

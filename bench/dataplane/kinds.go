@@ -30,21 +30,17 @@ func rollcall(o options) kind {
 	k := kind{name: "rollcall"}
 	k.command = func(_ *world, dir string, port int) ([]string, error) {
 		argv := []string{"env", "GOMAXPROCS=1", program, "serve", "--docker", "off", "--log-level", "warn",
-			"--dns", fmt.Sprintf("127.0.0.1:%d", port), "--http", fmt.Sprintf("127.0.0.1:%d", httpPort(port))}
+			"--dns", fmt.Sprintf("127.0.0.1:%d", port), "--http", httpAddr(port)}
 		if o.set == cached {
 			argv = append(argv, "--upstream", fmt.Sprintf("127.0.0.1:%d", upstreamPort))
 		}
 		return argv, err
 	}
-	if o.set == authority {
-		k.ready = func(ctx context.Context, w *world, s *server) error {
-			return w.register(ctx, fmt.Sprintf("127.0.0.1:%d", httpPort(s.port)))
-		}
+	if o.set != cached {
+		k.ready = func(ctx context.Context, s *server) error { return s.world.register(ctx, s.http()) }
 	}
 	return k
 }
-
-func httpPort(dns int) int { return dns + 100 }
 
 // configured writes a configuration and gives the command line that reads it: with the
 // name of the file at its end.

@@ -6,6 +6,8 @@
 //	go run ./bench/dataplane -rollcall bin/rollcall
 //	go run ./bench/dataplane -rollcall bin/rollcall -set cached
 //	go run ./bench/dataplane -rollcall bin/rollcall -over tcp
+//	go run ./bench/dataplane -rollcall bin/rollcall -set scale
+//	go run ./bench/dataplane -rollcall bin/rollcall -rounds 0 -services 66667 -rest 3m
 package main
 
 import (
@@ -17,16 +19,19 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/rollcall-dns/rollcall/bench/internal/pinned"
 )
 
 // options are what a run is told.
 type options struct {
 	rollcall string
-	set      string // authority or cached
+	set      string
 	over     string // udp or tcp
 	services int
 	members  int
 	rounds   int
+	rest     time.Duration // before memory is read
 	time     time.Duration // of each measurement
 	only     string        // other servers, with commas; "" is all
 	out      string        // where raw results and the chart go; "": nowhere
@@ -36,11 +41,12 @@ func main() {
 	log.SetFlags(0)
 	var o options
 	flag.StringVar(&o.rollcall, "rollcall", "bin/rollcall", "the `program` to measure")
-	flag.StringVar(&o.set, "set", "authority", "authority: answers of an own zone; cached: answers that another server gave")
+	flag.StringVar(&o.set, "set", "authority", "authority: answers of an own zone; cached: answers that another server gave; scale: rollcall with changes and with a million instances")
 	flag.StringVar(&o.over, "over", "udp", "udp, or tcp with many questions under way on each connection")
 	flag.IntVar(&o.services, "services", 1000, "how many services there are")
 	flag.IntVar(&o.members, "members", 3, "how many instances each has")
-	flag.IntVar(&o.rounds, "rounds", 5, "how often each server is measured")
+	flag.IntVar(&o.rounds, "rounds", 5, "how often each server is measured; 0: only its memory")
+	flag.DurationVar(&o.rest, "rest", 0, "how long servers rest before their memory is read")
 	flag.DurationVar(&o.time, "time", 4*time.Second, "how long each measurement takes")
 	flag.StringVar(&o.only, "only", "", "measure these other `servers` alone: a list with commas")
 	flag.StringVar(&o.out, "out", "", "write results as FILE.json and FILE.svg")
@@ -53,6 +59,9 @@ func main() {
 			log.Fatal("probe: ", err)
 		}
 		return
+	}
+	if err := pinned.Self(); err != nil {
+		log.Fatal("dataplane: ", err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -79,16 +88,22 @@ func run(ctx context.Context, o options) error {
 	results := newResults(o, servers)
 	for round := range o.rounds {
 		for _, s := range servers {
-			m, err := s.measure(ctx, &w, o.time, results.rate())
+			m, err := s.measure(ctx, o.time, results.rate())
 			if err != nil {
 				return fmt.Errorf("measure %s: %w", s.name, err)
 			}
 			results.add(s, m)
-			log.Printf("round %d of %d: %-9s %6.2f µs/answer, %7.0f/s, p50 %v p99 %v", round+1, o.rounds, s.name, m.CPU, m.Rate, m.P50, m.P99)
+			log.Printf("round %d of %d: %-13s %6.2f µs/answer, %7.0f/s, p50 %v p99 %v", round+1, o.rounds, s.name, m.CPU, m.Rate, m.P50, m.P99)
 		}
 	}
+	select {
+	case <-time.After(o.rest):
+	case <-ctx.Done():
+	}
 	for _, s := range servers {
-		results.memory(s)
+		if err := results.memory(s); err != nil {
+			return err
+		}
 	}
 	results.table(os.Stdout)
 	return results.save(o.out)

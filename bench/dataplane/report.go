@@ -20,7 +20,8 @@ type results struct {
 
 type result struct {
 	Name   string        `json:"name"`
-	RSS    int           `json:"rss"`
+	RSS    int           `json:"rss"`      // at the end
+	Peak   int           `json:"peak_rss"` // until then
 	Rounds []measurement `json:"rounds"`
 }
 
@@ -45,10 +46,10 @@ func (r *results) add(s *server, m measurement) {
 	of.Rounds = append(of.Rounds, m)
 }
 
-func (r *results) memory(s *server) {
-	if n, err := s.rss(); err == nil {
-		r.of(s.name).RSS = n
-	}
+func (r *results) memory(s *server) (err error) {
+	of := r.of(s.name)
+	of.RSS, of.Peak, err = s.Memory()
+	return err
 }
 
 // firstRate is that of the latency in the first measurement, when nothing is known.
@@ -99,19 +100,30 @@ func (s *result) against(o *result) float64 {
 
 func (r *results) table(out io.Writer) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "| server\t| CPU for each answer, µs\t| to the floor\t| to rollcall\t| answers a second\t| p50\t| p99\t| memory, MB\t|")
-	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	fmt.Fprintln(t, "| server\t| CPU for each answer, µs\t| to the floor\t| to rollcall\t| answers a second\t| p50\t| p99\t| memory, MB\t| most, MB\t|")
+	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
 	for _, s := range r.Servers {
 		us := func(of func(measurement) float64) time.Duration {
 			return time.Duration(s.median(of)).Round(time.Microsecond)
 		}
-		fmt.Fprintf(t, "| %s\t| %.2f\t| %.2f\t| %.2f\t| %.0f\t| %v\t| %v\t| %.0f\t|\n", s.Name,
+		fmt.Fprintf(t, "| %s\t| %.2f\t| %.2f\t| %.2f\t| %.0f\t| %v\t| %v\t| %.0f\t| %.0f\t|\n", s.Name,
 			s.median(func(m measurement) float64 { return m.CPU }), s.against(r.of("floor")), s.against(r.of("rollcall")),
 			s.median(func(m measurement) float64 { return m.Rate }),
 			us(func(m measurement) float64 { return float64(m.P50) }), us(func(m measurement) float64 { return float64(m.P99) }),
-			float64(s.RSS)/1e6)
+			float64(s.RSS)/1e6, float64(s.Peak)/1e6)
 	}
 	t.Flush()
+	r.changes(out)
+}
+
+// changes tells what was changed meanwhile, and what that took by itself.
+func (r *results) changes(out io.Writer) {
+	for _, s := range r.Servers {
+		if len(s.Rounds) > 0 && s.Rounds[0].Changes != nil {
+			fmt.Fprintf(out, "%s: %.0f changes a second, %.0f µs each, not counted above\n", s.Name,
+				s.median(func(m measurement) float64 { return m.Changes.Rate }), s.median(func(m measurement) float64 { return m.Changes.CPU }))
+		}
+	}
 }
 
 // save writes the raw results and a chart of them.

@@ -5,54 +5,63 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
-)
 
-// The cores of the server that is measured, and of all else.
-const (
-	serverCore    = "0"
-	generatorCore = "1"
+	"github.com/rollcall-dns/rollcall/bench/internal/ask"
+	"github.com/rollcall-dns/rollcall/bench/internal/pinned"
 )
 
 // A kind is one way to answer the questions. Command gives its command line, after
 // writing what that reads into a folder of its own.
 type kind struct {
 	name    string
-	sets    []string // in which it takes part
 	command func(w *world, dir string, port int) ([]string, error)
-	ready   func(ctx context.Context, w *world, s *server) error // after the first answer; may be nil
+	ready   func(ctx context.Context, s *server) error // after the first answer; may be nil
+
+	services int // 0: as many as are asked for
+	changes  int // of instances a second, while it is measured
 }
 
+// The sets of servers that are measured together.
 const (
-	authority = "authority"
-	cached    = "cached"
+	authority = "authority" // answers of an own zone
+	cached    = "cached"    // answers that another server gave
+	scale     = "scale"     // rollcall with more to do than to answer
 )
 
 // upstreamPort is where the server listens that answers what the others cache.
 const upstreamPort = 5390
 
-var kinds = []kind{
-	{"floor", []string{authority, cached}, floor, nil},
-	{"rollcall", []string{authority}, nil, nil}, // its program is an option: see startAll
-	{"knotd", []string{authority}, knotd, nil},
-	{"nsd", []string{authority}, nsd, nil},
-	{"named", []string{authority}, named, nil},
-	{"rollcall", []string{cached}, nil, nil},
-	{"unbound", []string{cached}, unbound, nil},
-	{"dnsmasq", []string{cached}, dnsmasq, nil},
+// million is a third of a million, for services of three.
+const million = 333_333
+
+// kindsOf are those of a set, in the order of the table.
+func kindsOf(o options) []kind {
+	own := rollcall(o)
+	variant := func(name string, services, changes int) kind {
+		k := own
+		k.name, k.services, k.changes = name, services, changes
+		return k
+	}
+	switch o.set {
+	case cached:
+		return []kind{{name: "floor", command: floor}, own, {name: "unbound", command: unbound}, {name: "dnsmasq", command: dnsmasq}}
+	case scale:
+		return []kind{own, variant("changing", 0, 1000), variant("million", million, 0), variant("both", million, 1000),
+			{name: "knotd", command: knotd}, {name: "knotd million", command: knotd, services: million}}
+	}
+	return []kind{{name: "floor", command: floor}, own, {name: "knotd", command: knotd}, {name: "nsd", command: nsd}, {name: "named", command: named}}
 }
 
 // server is a kind that runs.
 type server struct {
 	kind
-	port int
-	cmd  *exec.Cmd
-	log  string
+	*pinned.Process
+	world *world
+	port  int
 }
 
 // startAll starts all servers; stop ends them, also after an error.
@@ -60,40 +69,36 @@ func startAll(ctx context.Context, w *world, o options) (servers []*server, stop
 	var up []*server
 	stop = func() {
 		for _, s := range up {
-			s.stop()
+			s.Stop()
 		}
+	}
+	one := func(k kind, port int, core string) error {
+		s, err := start(ctx, w, k, port, core)
+		if s != nil {
+			up = append(up, s)
+		}
+		return err
 	}
 	if o.set == cached {
-		s, err := start(ctx, w, kind{"upstream", nil, knotd, nil}, upstreamPort, generatorCore)
-		if s != nil {
-			up = append(up, s)
-		}
-		if err != nil {
+		if err := one(kind{name: "upstream", command: knotd}, upstreamPort, pinned.Generator); err != nil {
 			return nil, stop, err
 		}
 	}
-	for i, k := range kinds {
-		if !slices.Contains(k.sets, o.set) || !o.wants(k.name) {
+	first := len(up)
+	for i, k := range kindsOf(o) {
+		if !o.wants(k.name) {
 			continue
 		}
-		if k.name == "rollcall" {
-			k = rollcall(o)
-		}
-		s, err := start(ctx, w, k, 5300+i, serverCore)
-		if s != nil {
-			up = append(up, s)
-		}
-		if err != nil {
+		if err := one(k, 5300+i, pinned.Server); err != nil {
 			return nil, stop, err
 		}
-		servers = append(servers, s)
 	}
-	return servers, stop, nil
+	return up[first:], stop, nil
 }
 
 // wants reports whether a server takes part: the floor and rollcall always do.
 func (o options) wants(name string) bool {
-	if name == "floor" && o.over != "udp" {
+	if name == "floor" && (o.over != "udp" || o.rounds == 0) {
 		return false
 	}
 	return o.only == "" || slices.Contains(append(strings.Split(o.only, ","), "floor", "rollcall"), name)
@@ -103,6 +108,10 @@ func (o options) wants(name string) bool {
 const startTime = 60 * time.Second
 
 func start(ctx context.Context, w *world, k kind, port int, core string) (*server, error) {
+	w, err := w.of(k.services)
+	if err != nil {
+		return nil, err
+	}
 	dir := filepath.Join(w.dir, k.name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -111,26 +120,17 @@ func start(ctx context.Context, w *world, k kind, port int, core string) (*serve
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", k.name, err)
 	}
-	s := &server{kind: k, port: port, log: filepath.Join(dir, "log")}
-	out, err := os.Create(s.log)
-	if err != nil {
+	s := &server{kind: k, world: w, port: port}
+	if s.Process, err = pinned.Start(k.name, core, dir, argv); err != nil {
 		return nil, err
 	}
-	defer out.Close()
-	s.cmd = exec.Command("taskset", append([]string{"-c", core}, argv...)...) // which executes it: the process is the same
-	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Dir = out, out, dir
-	s.cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", k.name, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, startTime)
+	starting, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	if err := s.await(ctx); err != nil {
-		text, _ := os.ReadFile(s.log)
-		return s, fmt.Errorf("%s does not answer: %w\n%s", k.name, err, text)
+	if err := s.await(starting); err != nil {
+		return s, fmt.Errorf("%s does not answer: %w\n%s", k.name, err, s.Log())
 	}
 	if k.ready != nil {
-		return s, k.ready(context.WithoutCancel(ctx), w, s)
+		return s, k.ready(ctx, s)
 	}
 	return s, nil
 }
@@ -142,7 +142,7 @@ func (s *server) await(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	question := []byte("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02s0\x03svc\x08internal\x00\x00\x01\x00\x01")
+	question := ask.Question("s0.svc.internal", "A")
 	for ctx.Err() == nil {
 		_, _ = c.Write(question) // refused while nobody listens
 		_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
@@ -156,9 +156,7 @@ func (s *server) await(ctx context.Context) error {
 
 func (s *server) addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
 
-func (s *server) stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	late := time.AfterFunc(5*time.Second, func() { _ = s.cmd.Process.Kill() })
-	defer late.Stop()
-	_ = s.cmd.Wait()
-}
+// http is where a server listens that has more to do than to answer.
+func (s *server) http() string { return httpAddr(s.port) }
+
+func httpAddr(dns int) string { return fmt.Sprintf("127.0.0.1:%d", dns+100) }

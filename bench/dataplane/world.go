@@ -2,16 +2,14 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
+	"strconv"
+
+	"github.com/rollcall-dns/rollcall/bench/internal/web"
 )
 
 // world is the data that every server has, and what is asked about it.
@@ -24,12 +22,26 @@ type world struct {
 // domain is that of the services: one that is ours, or one that is not, with a TTL for
 // which it stays in a cache.
 func (w *world) domain() (name string, ttl int) {
-	if w.set == "cached" {
+	if w.set == cached {
 		return "svc.bench.example", 86400
 	}
 	return "svc.internal", 5
 }
 
+// of is the same with another number of services, unless that is 0.
+func (w *world) of(services int) (*world, error) {
+	if services == 0 || services == w.services {
+		return w, nil
+	}
+	other := *w
+	other.services, other.dir = services, filepath.Join(w.dir, strconv.Itoa(services))
+	if err := os.MkdirAll(other.dir, 0o755); err != nil {
+		return nil, err
+	}
+	return &other, other.write()
+}
+
+func (w *world) instances() int    { return w.services * w.members }
 func (w *world) questions() string { return filepath.Join(w.dir, "questions") }
 func (w *world) zoneFile() string  { return filepath.Join(w.dir, "zone") }
 
@@ -87,54 +99,19 @@ func writeFile(path string, fill func(*bufio.Writer)) error {
 	return b.Flush()
 }
 
-// registrars is how many clients register at the same time.
+// registrars is how many connections register at the same time.
 const registrars = 16
 
 // register registers all instances with the server at an HTTP address.
 func (w *world) register(ctx context.Context, addr string) error {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	failed := make(chan error, registrars)
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: registrars}}
-	defer client.CloseIdleConnections()
-	for range registrars {
-		wg.Go(func() {
-			for {
-				n := int(next.Add(1)) - 1
-				if n >= w.services*w.members || ctx.Err() != nil {
-					return
-				}
-				if err := w.put(ctx, client, addr, n/w.members, n%w.members); err != nil {
-					failed <- err
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
-		return ctx.Err()
-	}
+	return web.Each(ctx, addr, registrars, w.instances(), func(i int, b []byte) []byte {
+		return w.appendPut(b, i, 0)
+	})
 }
 
-func (w *world) put(ctx context.Context, client *http.Client, addr string, service, member int) error {
-	url := fmt.Sprintf("http://%s/v1/services/s%d/instances/i%d", addr, service, member)
-	body := fmt.Appendf(nil, `{"addresses":[%q],"ports":[{"number":80}],"lease":"1h"}`, w.address(service, member))
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-	if resp.StatusCode >= 300 {
-		return fmt.Errorf("PUT %s: %s: %s", url, resp.Status, text)
-	}
-	return nil
+// appendPut appends the request that registers an instance.
+func (w *world) appendPut(b []byte, i, weight int) []byte {
+	service, member := i/w.members, i%w.members
+	return web.AppendPut(b, fmt.Sprintf("/v1/services/s%d/instances/i%d", service, member),
+		fmt.Appendf(nil, `{"addresses":[%q],"ports":[{"number":80}],"lease":"1h","weight":%d}`, w.address(service, member), weight))
 }
