@@ -111,12 +111,16 @@ func (c *composer) pack(rr dns.RR) (Record, error) {
 	c.scratch = b[:end]
 	b = b[at:end]
 	owner := nameLen(b)
-	return Record{
+	rec := Record{
 		Owner: b[:owner],
 		Type:  binary.BigEndian.Uint16(b[owner:]),
 		TTL:   binary.BigEndian.Uint32(b[owner+4:]),
 		Data:  b[owner+10:],
-	}, nil
+	}
+	if !rec.whole() {
+		return Record{}, fmt.Errorf("pack %q: a name is missing", rr.String())
+	}
+	return rec, nil
 }
 
 // sets gathers records into RRsets, in the order of their first records. OPT

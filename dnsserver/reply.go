@@ -49,6 +49,27 @@ type Record struct {
 	Data  []byte
 }
 
+// whole reports whether the data begins with the names that Reply takes from it: the DNS
+// library packs one that is empty to nothing.
+func (rec *Record) whole() bool {
+	names, rest := 0, 0
+	switch rec.Type {
+	case dns.TypeNS, dns.TypeCNAME, dns.TypePTR:
+		names = 1
+	case dns.TypeSOA:
+		names, rest = 2, 20
+	default:
+		return true
+	}
+	at, ok := 0, true
+	for range names {
+		if at, ok = skipName(rec.Data, at); !ok {
+			return false
+		}
+	}
+	return len(rec.Data) == at+rest
+}
+
 const optLen = 11 // an OPT record without options
 
 // begin starts the reply to q behind what out holds. Options are those of its OPT

@@ -229,6 +229,22 @@ func TestWhatCannotBePackedIsServerFailure(t *testing.T) {
 	}
 }
 
+// The library packs an empty name to nothing, and Reply takes names apart.
+func TestRecordWithoutItsNameIsNotComposed(t *testing.T) {
+	h := dns.RR_Header{Name: "x.", Class: dns.ClassINET}
+	for _, rr := range []dns.RR{
+		&dns.CNAME{Hdr: h}, &dns.NS{Hdr: h}, &dns.PTR{Hdr: h}, &dns.SOA{Hdr: h}, &dns.SOA{Hdr: h, Ns: "x."}, &dns.SOA{Hdr: h, Mbox: "x."},
+	} {
+		rr.Header().Rrtype = dns.StringToType[strings.TrimPrefix(fmt.Sprintf("%T", rr), "*dns.")]
+		for _, m := range []*dns.Msg{{Answer: []dns.RR{rr}}, {Ns: []dns.RR{rr}}, {Extra: []dns.RR{rr}}} {
+			c := composer{self: new(identity)}
+			if out, err := c.compose(&Query{Name: []byte("\x01x\x00"), Transport: TCP}, m, nil); err == nil {
+				t.Errorf("%v became %x", rr, out)
+			}
+		}
+	}
+}
+
 func TestPanicCostsOneAnswer(t *testing.T) {
 	var log safeBuffer
 	h := handlerFunc(func(_ context.Context, q *Query) (*dns.Msg, error) {

@@ -97,8 +97,9 @@ func TestReplyDoesNotShareTheMemoryOfItsMessage(t *testing.T) {
 // whoever trusts the library.
 func TestReplyWithEmptyRecords(t *testing.T) {
 	m := new(dns.Msg).SetReply(question(t, "web.example. A"))
-	empty := &dns.ANY{Hdr: dns.RR_Header{Name: "web.example.", Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 1}}
-	m.Answer = append(m.Answer, empty)
+	for _, typ := range []uint16{dns.TypeA, dns.TypeCNAME, dns.TypeNS, dns.TypePTR, dns.TypeSOA} {
+		m.Answer = append(m.Answer, &dns.ANY{Hdr: dns.RR_Header{Name: "web.example.", Rrtype: typ, Class: dns.ClassINET, Ttl: 1}})
+	}
 	m.Answer = append(m.Answer, upstreamtest.RRs(webA)...)
 	got, err := receive(t, m, pack(t, m))
 	check(t, got, err, webA)
