@@ -16,7 +16,7 @@ import (
 
 // How often Run looks whether a probe is due, and whether a file has changed.
 const (
-	tick  = 250 * time.Millisecond
+	tick  = 100 * time.Millisecond
 	looks = time.Second
 )
 

@@ -17,7 +17,8 @@ import (
 // name is then asked of us, the server leads back to us, maybe by way of others. And
 // whoever gives no answer even to that is down.
 
-// probeTime is how long the answer to a probe is waited for.
+// probeTime is how long the answer to a probe is waited for. Of what is known to be down,
+// and is all that there is, the next probe is not held up by one that was lost.
 const probeTime = time.Second
 
 // The time from one probe to the next doubles: of what is down and is all that there is,
@@ -76,7 +77,14 @@ func (p *probes) done(name zone.Name) bool {
 func (f *Forwarder) probe(ctx context.Context, s *server) {
 	name := f.probes.send(s.domain)
 	ask := question{name: name.String(), typ: dns.TypeA}.msg()
-	within, cancel := context.WithTimeout(ctx, probeTime)
+	wait, most := probeTime, mostBackOff
+	if !f.table.Load().others(s) {
+		most = loneBackOff
+		if s.standing().doubtful {
+			wait = loneBackOff
+		}
+	}
+	within, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	began := time.Now()
 	m, err := f.o.Client.Exchange(within, s.addr, ask)
@@ -87,20 +95,20 @@ func (f *Forwarder) probe(ctx context.Context, s *server) {
 	switch {
 	case ctx.Err() != nil:
 	case loop:
-		f.looped(s)
+		f.looped(s, began)
 	case err != nil:
-		f.missed(s, err)
+		f.missed(s, err, began, most)
 	default:
 		f.works(s, time.Since(began))
 	}
 }
 
 // looped takes a server out that leads back to us.
-func (f *Forwarder) looped(s *server) {
+func (f *Forwarder) looped(s *server, began time.Time) {
 	s.mu.Lock()
 	was := s.loop
 	s.loop = true
-	s.again(mostBackOff)
+	s.again(began, mostBackOff)
 	s.mu.Unlock()
 	if !was {
 		f.log.Warn("a server leads back to us, and is not asked any more until it does not", "server", s.addr, "for", s.domain)
@@ -108,19 +116,15 @@ func (f *Forwarder) looped(s *server) {
 }
 
 // missed notes that a probe was not answered.
-func (f *Forwarder) missed(s *server, err error) {
-	most := mostBackOff
-	if !f.table.Load().others(s) {
-		most = loneBackOff
-	}
-	if s.fell(err, most) {
+func (f *Forwarder) missed(s *server, err error, began time.Time, most time.Duration) {
+	if s.fell(err, began, most) {
 		f.log.Warn("a server does not answer, and is asked after others", "server", s.addr, "for", s.domain, "err", err)
 	}
 }
 
 // fell notes that a probe was not answered, and reports whether that is news. Of a server
 // that comes and goes there is news once a minute.
-func (s *server) fell(err error, most time.Duration) (news bool) {
+func (s *server) fell(err error, began time.Time, most time.Duration) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, replied := errors.AsType[rcodeError](err); replied && s.misses < enough {
@@ -130,7 +134,7 @@ func (s *server) fell(err error, most time.Duration) (news bool) {
 		s.told, s.loud, news = time.Now(), true, true
 	}
 	s.down, s.misses = true, max(s.misses, enough)
-	s.again(most)
+	s.again(began, most)
 	return news
 }
 
@@ -148,10 +152,10 @@ func (f *Forwarder) works(s *server, took time.Duration) {
 	f.ended(s, answered, took)
 }
 
-// again sets the time of the next probe. The caller holds s.mu.
-func (s *server) again(most time.Duration) {
+// again sets the time of the next probe after one that began then. The caller holds s.mu.
+func (s *server) again(began time.Time, most time.Duration) {
 	s.backOff = min(max(2*s.backOff, firstBackOff), most)
-	s.probe = time.Now().Add(s.backOff)
+	s.probe = began.Add(s.backOff)
 }
 
 // ended notes how a question ended. What is back may answer what failed before.
