@@ -67,10 +67,10 @@ func timed(b *testing.B, target string, checks bool) time.Duration {
 	}
 	time.Sleep(interval) // until they are spread
 	r := ask(ctx, b, s.DNS[0], "asked.svc.internal", *rate)
-	if b.Logf("checks %v: %v", checks, r); r.wrong > 0 {
-		b.Errorf("%d answers are wrong", r.wrong)
+	if b.Logf("checks %v: %v", checks, r); r.Wrong > 0 {
+		b.Errorf("%d answers are wrong", r.Wrong)
 	}
-	return r.at(0.99)
+	return r.At(0.99)
 }
 
 // request asks the target as often as the checks do.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/rollcall-dns/rollcall/integration/internal/steady"
 )
 
 var (
@@ -22,8 +24,9 @@ func TestReplacementLosesNoQuestion(t *testing.T) {
 	register(t, s, "web", 10, func(i int) string { return fmt.Sprintf(`{"addresses":["192.0.2.%d"],"lease":"1h"}`, i+1) })
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	asked := make(chan *report, 1)
-	go func() { asked <- ask(ctx, t, s.DNS[0], "web.svc.internal", *rate) }()
+	asked := make(chan *steady.Report, 1)
+	at := s.DNS[0]
+	go func() { asked <- ask(ctx, t, at, "web.svc.internal", *rate) }()
 	for range *replacements {
 		time.Sleep(500 * time.Millisecond)
 		next := serve(t, "--replace", "--dns", s.DNS[0].String(), "--http", s.HTTP, "--data-dir", data)
@@ -36,7 +39,7 @@ func TestReplacementLosesNoQuestion(t *testing.T) {
 	cancel()
 	r := <-asked
 	t.Logf("replaced %d times at %d questions a second: %v", *replacements, *rate, r)
-	if r.wrong > 0 || r.lost*1000 > r.asked {
-		t.Errorf("%d of %d questions were lost, %d answered wrongly", r.lost, r.asked, r.wrong)
+	if r.Wrong > 0 || r.Lost*1000 > r.Asked {
+		t.Errorf("%d of %d questions were lost, %d answered wrongly", r.Lost, r.Asked, r.Wrong)
 	}
 }

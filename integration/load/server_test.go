@@ -1,8 +1,10 @@
 package load
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-dns/rollcall/integration/internal/rollcall"
+	"github.com/rollcall-dns/rollcall/integration/internal/steady"
 )
 
 // program is where the shipped program was built.
@@ -81,4 +84,15 @@ func register(t testing.TB, s *rollcall.Server, service string, n int, body func
 		})
 	}
 	all.Wait()
+}
+
+// ask asks for the addresses of a name, rate times a second, until ctx is done.
+func ask(ctx context.Context, t testing.TB, server netip.AddrPort, name string, rate int) *steady.Report {
+	t.Helper()
+	r, err := steady.Ask(ctx, steady.Questions{Server: server, Name: steady.Always(name), Rate: rate})
+	if err != nil {
+		t.Error(err)
+		return new(steady.Report)
+	}
+	return r
 }

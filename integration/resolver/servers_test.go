@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -19,6 +20,13 @@ import (
 
 	"github.com/rollcall-dns/rollcall/integration/internal/rollcall"
 )
+
+// core is where servers run that are measured, while all else has the others: go test
+// -exec "taskset -c 1".
+var core = flag.String("core", "", "run the server on this processor alone")
+
+// measured reports whether times are those of a machine that does nothing else.
+func measured() bool { return *core != "" }
 
 // shared is the directory of what is made once for all tests.
 var shared string
@@ -43,11 +51,14 @@ func serve(t testing.TB, flags ...string) *rollcall.Server {
 	if err := build(); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"serve", "--docker", "off", "--http", "127.0.0.1:0"}
+	args := []string{filepath.Join(shared, "rollcall"), "serve", "--docker", "off", "--http", "127.0.0.1:0"}
+	if *core != "" {
+		args = append([]string{"taskset", "-c", *core}, args...)
+	}
 	if len(flags) == 0 || flags[0] != "--dns" {
 		args = append(args, "--dns", "127.0.0.1:0")
 	}
-	s, err := rollcall.Start(exec.Command(filepath.Join(shared, "rollcall"), append(args, flags...)...))
+	s, err := rollcall.Start(exec.Command(args[0], append(args[1:], flags...)...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +103,7 @@ type peer struct {
 	at  netip.AddrPort
 	cmd *exec.Cmd
 	dir string
+	out bytes.Buffer
 }
 
 // start runs a name server until the end of the test, and waits until it answers. Conf
@@ -112,24 +124,40 @@ func start(t testing.TB, name, conf string, args ...string) *peer {
 		}
 	}
 	p.cmd = exec.Command(path, args...)
-	var out bytes.Buffer
-	p.cmd.Stdout, p.cmd.Stderr = &out, &out
+	p.run(t)
+	t.Cleanup(func() {
+		p.signal(syscall.SIGCONT)
+		p.kill()
+		if t.Failed() {
+			t.Logf("%s:\n%s", name, p.out.String())
+		}
+	})
+	return p
+}
+
+// run starts it, and waits until it answers.
+func (p *peer) run(t testing.TB) {
+	t.Helper()
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		p.signal(syscall.SIGCONT)
-		p.signal(syscall.SIGKILL)
-		p.cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s:\n%s", name, out.String())
-		}
-	})
 	eventually(t, func() bool {
-		_, err := exchange(at, "ready.test. A", 200*time.Millisecond)
+		_, err := exchange(p.at, "ready.test. A", 200*time.Millisecond)
 		return err == nil
 	})
-	return p
+}
+
+// restart runs one again that was killed.
+func (p *peer) restart(t testing.TB) {
+	t.Helper()
+	p.cmd = exec.Command(p.cmd.Path, p.cmd.Args[1:]...)
+	p.run(t)
+}
+
+func (p *peer) kill() {
+	p.signal(syscall.SIGKILL)
+	p.cmd.Wait()
 }
 
 func (p *peer) signal(s syscall.Signal) { p.cmd.Process.Signal(s) }

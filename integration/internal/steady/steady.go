@@ -1,4 +1,8 @@
-package load
+// Package steady asks a server at a steady rate, whether answers come or not, and tells
+// how long they took: from sending until the kernel had the reply, so that what the
+// asking itself has to wait for counts little. Questions are written by hand, because they
+// should cost the machine little.
+package steady
 
 import (
 	"context"
@@ -9,129 +13,187 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
-// sockets are how many the questions come from.
-const sockets = 8
-
-// report is what came of the questions.
-type report struct {
-	asked, lost, wrong int
-	latencies          []time.Duration // of those that were answered, sorted
+// Questions are what is asked.
+type Questions struct {
+	Server netip.AddrPort
+	Name   func(n int) string // of which the n-th question asks the addresses, without the last dot
+	Rate   int                // a second
+	// From are the addresses that are asked from, in turn, with two sockets each. Without
+	// them eight sockets of whatever address is near ask.
+	From []netip.Addr
+	// Patience is how long after the last question answers are waited for: zero is 1 s.
+	Patience time.Duration
 }
 
-// at gives the latency that a share of the answers does not exceed.
-func (r *report) at(share float64) time.Duration {
-	if len(r.latencies) == 0 {
+// Always is a name that every question is about.
+func Always(name string) func(int) string { return func(int) string { return name } }
+
+// Report is what came of them.
+type Report struct {
+	Asked, Lost int
+	Good        int             // answers with records
+	Wrong       int             // those without, by whatever rcode
+	Failed      int             // of these, those with SERVFAIL
+	Took        []time.Duration // each answer, sorted
+}
+
+// At gives the time that a share of the answers did not exceed.
+func (r *Report) At(share float64) time.Duration {
+	if len(r.Took) == 0 {
 		return 0
 	}
-	return r.latencies[min(int(share*float64(len(r.latencies))), len(r.latencies)-1)]
+	return r.Took[min(int(share*float64(len(r.Took))), len(r.Took)-1)]
 }
 
-func (r *report) String() string {
+func (r *Report) String() string {
 	return fmt.Sprintf("%d questions, %d lost, %d wrong; half are answered within %v, 99 %% within %v, all within %v",
-		r.asked, r.lost, r.wrong, r.at(0.5), r.at(0.99), r.at(1))
+		r.Asked, r.Lost, r.Wrong, r.At(0.5), r.At(0.99), r.At(1))
 }
 
-// ask asks for the addresses of a name, rate times a second, until ctx is done. Each
-// question is asked once; one that has no answer a second after the last is lost, and
-// an answer without records is wrong.
-func ask(ctx context.Context, t testing.TB, server netip.AddrPort, name string, rate int) *report {
-	t.Helper()
-	askers := make([]*asker, sockets)
-	var reading sync.WaitGroup
-	for i := range askers {
-		conn, err := net.Dial("udp", server.String())
-		if err != nil {
-			t.Error(err)
-			return new(report)
+// Ask asks until ctx is done. Each question is asked once; one that has no answer when
+// patience ends is lost.
+func Ask(ctx context.Context, q Questions) (*Report, error) {
+	askers, err := q.askers()
+	defer func() {
+		for _, a := range askers {
+			a.conn.Close()
 		}
-		defer conn.Close()
-		askers[i] = &asker{conn: conn, query: question(name), sent: make([]time.Time, 1<<16)}
-		reading.Go(askers[i].read)
+	}()
+	if err != nil {
+		return nil, err
+	}
+	var reading sync.WaitGroup
+	for _, a := range askers {
+		reading.Go(a.read)
 	}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	began := time.Now()
 	asked := 0
-	for ctx.Err() == nil {
-		<-tick.C
-		for due := int(time.Since(began).Seconds() * float64(rate)); asked < due; asked++ {
-			askers[asked%sockets].send()
+	for began := time.Now(); ctx.Err() == nil; <-tick.C {
+		for due := int(time.Since(began).Seconds() * float64(q.Rate)); asked < due; asked++ {
+			askers[asked%len(askers)].send(q.Name(asked))
 		}
 	}
-	time.Sleep(time.Second)
+	if q.Patience == 0 {
+		q.Patience = time.Second
+	}
+	time.Sleep(q.Patience)
 	for _, a := range askers {
 		a.conn.SetReadDeadline(time.Unix(1, 0))
 	}
 	reading.Wait()
-	return sum(asked, askers)
+	return sum(asked, askers), nil
 }
 
-func sum(asked int, askers []*asker) *report {
-	r := &report{asked: asked, lost: asked}
-	for _, a := range askers {
-		r.lost -= len(a.latencies) + a.wrong
-		r.wrong += a.wrong
-		r.latencies = append(r.latencies, a.latencies...)
+func (q *Questions) askers() (askers []*asker, err error) {
+	from := slices.Repeat(q.From, 2)
+	if len(from) == 0 {
+		from = make([]netip.Addr, 8)
 	}
-	slices.Sort(r.latencies)
+	for _, addr := range from {
+		d := net.Dialer{}
+		if addr.IsValid() {
+			d.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0))
+		}
+		conn, err := d.Dial("udp", q.Server.String())
+		if err != nil {
+			return askers, err
+		}
+		a := &asker{conn: conn.(*net.UDPConn), sent: make([]atomic.Int64, 1<<16)}
+		askers = append(askers, a)
+		if err := a.stamp(); err != nil {
+			return askers, fmt.Errorf("have the kernel tell when replies come: %w", err)
+		}
+		_ = a.conn.SetReadBuffer(4 << 20) // less loses more, and says so
+	}
+	return askers, nil
+}
+
+func sum(asked int, askers []*asker) *Report {
+	r := &Report{Asked: asked, Lost: asked}
+	for _, a := range askers {
+		r.Lost -= len(a.took)
+		r.Wrong += a.wrong
+		r.Failed += a.failed
+		r.Took = append(r.Took, a.took...)
+	}
+	r.Good = len(r.Took) - r.Wrong
+	slices.Sort(r.Took)
 	return r
 }
 
 // asker has one socket, which is read by one goroutine.
 type asker struct {
-	conn      net.Conn
-	query     []byte
-	id        uint16
-	mu        sync.Mutex  // guards sent
-	sent      []time.Time // by ID; zero: it was answered
-	latencies []time.Duration
-	wrong     int
+	conn          *net.UDPConn
+	query         []byte
+	id            uint16
+	sent          []atomic.Int64 // when, by ID; zero: it was answered
+	took          []time.Duration
+	wrong, failed int
 }
 
-func question(name string) []byte {
-	q := []byte{0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}
-	for label := range strings.SplitSeq(name, ".") {
-		q = append(append(q, byte(len(label))), label...)
+// stamp has the kernel say of each reply when it came.
+func (a *asker) stamp() error {
+	raw, err := a.conn.SyscallConn()
+	if err != nil {
+		return err
 	}
-	return append(q, 0, 0, 1, 0, 1) // type A, class IN
+	ctlErr := raw.Control(func(fd uintptr) {
+		err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_TIMESTAMPNS, 1)
+	})
+	if ctlErr != nil {
+		return ctlErr
+	}
+	return err
 }
 
 // send asks. What could not be sent is lost.
-func (a *asker) send() {
+func (a *asker) send(name string) {
 	a.id++
-	binary.BigEndian.PutUint16(a.query, a.id)
-	a.mu.Lock()
-	a.sent[a.id] = time.Now()
-	a.mu.Unlock()
+	q := append(a.query[:0], byte(a.id>>8), byte(a.id), 1, 0, 0, 1, 0, 0, 0, 0, 0, 0)
+	for label := range strings.SplitSeq(name, ".") {
+		q = append(append(q, byte(len(label))), label...)
+	}
+	a.query = append(q, 0, 0, 1, 0, 1) // type A, class IN
+	a.sent[a.id].Store(time.Now().UnixNano())
 	a.conn.Write(a.query)
 }
 
 // read takes answers until the socket's deadline has passed.
 func (a *asker) read() {
-	b := make([]byte, 1500)
+	b, control := make([]byte, 1500), make([]byte, 64)
 	for {
-		n, err := a.conn.Read(b)
+		n, controls, _, _, err := a.conn.ReadMsgUDPAddrPort(b, control)
 		if e, ok := err.(net.Error); ok && e.Timeout() {
 			return
 		}
 		if err != nil || n < 12 {
 			continue // nobody listens: the question is lost
 		}
-		id := binary.BigEndian.Uint16(b)
-		a.mu.Lock()
-		sent := a.sent[id]
-		a.sent[id] = time.Time{}
-		a.mu.Unlock()
-		switch {
-		case sent.IsZero():
-		case binary.BigEndian.Uint16(b[6:]) == 0 || b[3]&15 != 0:
+		sent := a.sent[binary.BigEndian.Uint16(b)].Swap(0)
+		if sent == 0 {
+			continue
+		}
+		a.took = append(a.took, time.Duration(came(control[:controls])-sent))
+		if rcode := b[3] & 15; rcode != 0 || binary.BigEndian.Uint16(b[6:]) == 0 {
 			a.wrong++
-		default:
-			a.latencies = append(a.latencies, time.Since(sent))
+			if rcode == 2 {
+				a.failed++
+			}
 		}
 	}
+}
+
+// came reads the kernel's time from the one control message that there is: behind its
+// header of 16 octets, a timespec.
+func came(control []byte) int64 {
+	if len(control) < 32 {
+		return time.Now().UnixNano()
+	}
+	return int64(binary.NativeEndian.Uint64(control[16:]))*int64(time.Second) + int64(binary.NativeEndian.Uint64(control[24:]))
 }
