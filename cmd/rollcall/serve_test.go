@@ -66,7 +66,12 @@ func (s *server) url(path string) string { return "http://" + s.httpAddr().Strin
 // register puts an instance with the address and port 80.
 func register(t *testing.T, s *server, path, addr string) {
 	t.Helper()
-	body := fmt.Sprintf(`{"addresses":[%q],"ports":[{"number":80}]}`, addr)
+	registerFor(t, s, path, addr, 30*time.Second)
+}
+
+func registerFor(t *testing.T, s *server, path, addr string, lease time.Duration) {
+	t.Helper()
+	body := fmt.Sprintf(`{"addresses":[%q],"ports":[{"number":80}],"lease":%q}`, addr, lease)
 	req, err := http.NewRequest(http.MethodPut, s.url("/v1/services/"+path), strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)

@@ -201,7 +201,10 @@ func (s *server) run(ctx context.Context) error {
 	s.resolver.load(append(s.dns.Addrs(), s.dns.AddrsOf(dnsserver.TLS)...))
 	s.log.Info("serving HTTP", "address", s.httpAddr())
 	ctx, stop := context.WithCancel(ctx)
+	var clock sync.WaitGroup
+	defer clock.Wait()
 	defer stop()
+	clock.Go(func() { s.clock.Run(ctx, s.log) }) // heartbeats come to the next server when this one stops
 	defer context.AfterFunc(ctx, func() { s.stopping.Store(true) })()
 	return runParts(ctx, s.log,
 		part{name: "HTTP", run: s.http.run},
@@ -231,7 +234,6 @@ func (s *server) announce() {
 func (s *server) runSources(ctx context.Context) error {
 	var told sync.WaitGroup
 	began := time.Now()
-	told.Go(func() { s.clock.Run(ctx, s.log) })
 	told.Go(func() { s.tellReady(ctx, began) })
 	told.Go(func() { s.giveBack(ctx) })
 	told.Go(func() { s.above.follow(ctx, s.sources.WhenReady(), s.log) })

@@ -46,7 +46,9 @@ func (c *Clock) Now() int64 {
 	return min(c.real(), s.seen+int64(patience)) - s.lost
 }
 
-// Run notices when the process stands still, until ctx is done, and logs it.
+// Run notices when the process stands still, and logs it, until ctx is done. From then
+// on the clock stands still: nobody is heard any more, and answers are still given. It
+// may be called once.
 func (c *Clock) Run(ctx context.Context, log *slog.Logger) {
 	c.now.Store(&clockState{c.real(), c.now.Load().lost})
 	t := time.NewTicker(clockTick)
@@ -58,7 +60,9 @@ func (c *Clock) Run(ctx context.Context, log *slog.Logger) {
 				log.Warn("this process stood still: leases last longer by as much", "for", lost.Round(time.Millisecond))
 			}
 		case <-ctx.Done():
-			c.now.Store(&clockState{math.MaxInt64 / 2, c.now.Load().lost})
+			c.tick()
+			s := c.now.Load()
+			c.now.Store(&clockState{s.seen - int64(patience), s.lost})
 			return
 		}
 	}

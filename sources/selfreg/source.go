@@ -103,7 +103,7 @@ func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 	defer wake.Stop()
 	for {
 		if at, ok := s.leases.Next(); ok {
-			wake.Reset(time.Duration(at - s.opt.Now()))
+			wake.Reset(max(time.Duration(at-s.opt.Now()), time.Millisecond)) // the clock may stand still
 		} else {
 			wake.Stop()
 		}
