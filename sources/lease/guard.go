@@ -1,14 +1,14 @@
 package lease
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
 
 // What tells that the server is cut off from that all services have died at once.
 const (
-	enough       = 5                             // instances that were heard in the last period before the silence
-	enoughAddrs  = 2                             // addresses that they were heard from
+	enough       = 5                             // instances that were heard in the last period before the silence, from two addresses
 	holdPeriods  = 2                             // for so many a lease is held at most
 	holdStep     = int64(900 * time.Millisecond) // less than a second is left of a lease that is held: it is answered with TTL 0
 	early        = int64(50 * time.Millisecond)  // a lease is held before anybody can see its end
@@ -24,9 +24,8 @@ type guard struct {
 	times atomic.Uint64 // that leases began to be held
 	began atomic.Int64  // when they did last, in nanoseconds of Unix time
 
-	// The last judgement: whether enough were heard in period before since.
-	judged int64
-	enough bool
+	judged bool  // spoke is that of this silence
+	spoke  int64 // the latest time from which on enough were heard
 }
 
 // Held counts the leases that have ended and are held, because the server seems to be
@@ -73,7 +72,7 @@ func (t *Table) holds(e *entry, now int64) (until int64, ok bool) {
 	limit := l.ended + holdPeriods*l.period
 	if !l.held { // it would end now
 		if g.held.Load() == 0 && heard != g.since {
-			g.since, g.again, g.judged = heard, 0, 0
+			g.since, g.again, g.judged = heard, 0, false
 		}
 		ok = l.from != 0 && heard == g.since && now-heard >= l.period/2 && t.enoughHeard(l.period)
 		return min(now+holdStep, limit), ok
@@ -88,31 +87,70 @@ func (t *Table) holds(e *entry, now int64) (until int64, ok bool) {
 }
 
 // enoughHeard reports whether enough instances were heard in the period before the
-// silence. It looks at all leases, once for each period that differs.
+// silence.
 func (t *Table) enoughHeard(period int64) bool {
 	g := &t.guard
-	if g.judged == period {
-		return g.enough
+	if !g.judged {
+		g.judged, g.spoke = true, t.enoughSpoke()
 	}
-	n, addrs := 0, map[uint32]struct{}{}
+	return g.spoke > g.since-period
+}
+
+// enoughSpoke looks at all leases, and so is asked once for each silence.
+func (t *Table) enoughSpoke() int64 {
+	var w witnesses
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.RLock()
 		for _, e := range s.m {
-			if l := e.term(); l.from != 0 && l.ended-l.period > g.since-period {
-				n++
-				if len(addrs) < enoughAddrs {
-					addrs[l.from] = struct{}{}
-				}
-			}
-			if n >= enough && len(addrs) >= enoughAddrs {
-				break
+			if l := e.term(); l.from != 0 {
+				w.add(l.ended-l.period, l.from)
 			}
 		}
 		s.mu.RUnlock()
 	}
-	g.judged, g.enough = period, n >= enough && len(addrs) >= enoughAddrs
-	return g.enough
+	return w.enough()
+}
+
+// witnesses are instances with the time at which each was heard last.
+type witnesses struct {
+	n       int
+	last    [enough]int64 // the latest of these times, in order
+	newest  int64         // the latest of them
+	address uint32        // from which
+	other   int64         // the latest from another address
+	several bool          // there is one
+}
+
+func (w *witnesses) add(at int64, from uint32) {
+	switch {
+	case w.n == 0:
+		w.newest, w.address = at, from
+	case from == w.address:
+		w.newest = max(w.newest, at)
+	case at > w.newest:
+		w.newest, w.address, w.other, w.several = at, from, w.newest, true
+	case !w.several || at > w.other:
+		w.other, w.several = at, true
+	}
+	for i := range w.last {
+		if i >= w.n {
+			w.last[i] = at
+			break
+		}
+		if at > w.last[i] {
+			at, w.last[i] = w.last[i], at
+		}
+	}
+	w.n++
+}
+
+// enough is the latest time from which on enough were heard, from two addresses.
+func (w *witnesses) enough() int64 {
+	if w.n < enough || !w.several {
+		return math.MinInt64
+	}
+	return min(w.last[enough-1], w.other)
 }
 
 // hold makes a lease that is about to end last until a time, unless it was renewed.

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -179,3 +180,32 @@ func TestStatsTellOfTheGuard(t *testing.T) {
 
 // sinceBeat is how long ago services spoke that do.
 func (c *crowd) sinceBeat() time.Duration { return time.Since(c.began) % (10 * time.Second) }
+
+// TestWitnessesAreThoseOfThePlainRule compares what is kept of all leases with a look
+// at each of them.
+func TestWitnessesAreThoseOfThePlainRule(t *testing.T) {
+	for range 20_000 {
+		type heard struct {
+			at   int64
+			from uint32
+		}
+		all := make([]heard, rand.IntN(12))
+		var w witnesses
+		for i := range all {
+			all[i] = heard{rand.Int64N(10), 1 + rand.Uint32N(3)}
+			w.add(all[i].at, all[i].from)
+		}
+		for since := range int64(11) {
+			n, from := 0, map[uint32]bool{}
+			for _, h := range all {
+				if h.at >= since {
+					n++
+					from[h.from] = true
+				}
+			}
+			if want, got := n >= 5 && len(from) >= 2, w.enough() >= since; got != want {
+				t.Fatalf("enough since %d of %v: %v, want %v", since, all, got, want)
+			}
+		}
+	}
+}
