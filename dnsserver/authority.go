@@ -20,7 +20,8 @@ type Snapshots interface {
 // Authority answers for the names of a zone, from one snapshot a question, and
 // passes every other name to next, which may be nil. Its answers have AA; a name
 // without records of the type that is asked is NODATA, and one that does not exist
-// NXDOMAIN, both with the SOA record (RFC 2308 §2).
+// NXDOMAIN, both with the SOA record (RFC 2308 §2). Answers whose aliases lead to names
+// of others, or from there to names of the zone, are completed for those who may recurse.
 //
 // Until ready reports true the names of the zone are SERVFAIL: what no source has
 // reported may yet exist. Clock gives monotonic nanoseconds, of the clock behind the
@@ -57,14 +58,24 @@ func (h *authorityHandler) Direct(q *Query, r *Reply) bool {
 		next, ok := h.next.(Direct)
 		return ok && next.Direct(q, r)
 	}
-	if ready {
-		l.answer(r)
+	if !ready || l.leaves() {
+		return false
 	}
-	return ready
+	l.answer(r)
+	return true
 }
 
 // Answer implements Handler.
 func (h *authorityHandler) Answer(ctx context.Context, q *Query) (*dns.Msg, error) {
+	m, err := h.leg(ctx, q)
+	if err != nil || m == nil {
+		return nil, err
+	}
+	return h.follow(ctx, q, m)
+}
+
+// leg is the answer for a name itself, as far as those who know it take it.
+func (h *authorityHandler) leg(ctx context.Context, q *Query) (*dns.Msg, error) {
 	l, ready := h.ask(q)
 	defer h.done(l)
 	switch {

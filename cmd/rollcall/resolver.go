@@ -15,7 +15,8 @@ import (
 type resolver struct {
 	client  *upstream.Client
 	forward *forward.Forwarder
-	cache   *cache.Cache // nil: nothing is remembered
+	outside dnsserver.Handler // what others say, as far as it is believed
+	cache   *cache.Cache      // nil: nothing is remembered
 	askers  *dnsserver.Askers
 }
 
@@ -33,12 +34,13 @@ func (s *server) newResolver() *resolver {
 		}),
 		askers: &dnsserver.Askers{Local: cfg.RecurseLocal, Networks: s.zone, Prefixes: cfg.Recurse},
 	}
+	r.outside = dnsserver.CutAliases(s.zone, r.forward)
 	if cfg.CacheSize > 0 {
 		o := cache.Options{Bytes: cfg.CacheSize}
 		if cfg.ServeStale {
 			o.Stale = keepStale
 		}
-		r.cache = cache.New(r.forward, o)
+		r.cache = cache.New(r.outside, o)
 	}
 	return r
 }
@@ -52,7 +54,7 @@ func (r *resolver) handler() dnsserver.Handler {
 		return nil
 	}
 	if r.cache == nil {
-		return dnsserver.Recursion(r.forward)
+		return dnsserver.Recursion(r.outside)
 	}
 	return dnsserver.Recursion(r.cache)
 }
