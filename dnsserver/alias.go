@@ -50,10 +50,10 @@ func (h *authorityHandler) follow(ctx context.Context, q *Query, m *dns.Msg) (*d
 	s, leg, last := h.zone.Snapshot(), *q, m
 	for range maxLegs {
 		to := exit(s, &leg, last)
-		if to == "" {
+		if to == nil {
 			return m, nil
 		}
-		leg.Name = []byte(to)
+		leg.Name = to
 		more, err := h.leg(ctx, &leg)
 		switch {
 		case err != nil:
@@ -70,19 +70,35 @@ func (h *authorityHandler) follow(ctx context.Context, q *Query, m *dns.Msg) (*d
 	return nil, errAliases
 }
 
-// exit is the name at which an answer to q has to be gone on with, or "".
-func exit(s *zone.Snapshot, q *Query, m *dns.Msg) zone.Name {
+// exit is the name at which an answer to q has to be gone on with, or nil.
+func exit(s *zone.Snapshot, q *Query, m *dns.Msg) []byte {
 	chain := chainOf(q, m)
 	if len(chain) == 0 {
-		return ""
+		return nil
 	}
 	to, ok := wireName(chain[len(chain)-1].Target)
 	from, _ := zone.Canonical(nil, q.Name)
-	switch in := domainOf(s, to); {
-	case !ok, in == domainOf(s, zone.Name(from)), in == "" && !(q.recursion && q.RecursionDesired()):
-		return ""
+	if !ok || !goesOn(s, q, domainOf(s, from), to) {
+		return nil
 	}
 	return to
+}
+
+// goesOn reports whether the answer to q goes on when an alias leads from a domain of
+// ours, or from the names of others (""), to a name.
+func goesOn(s *zone.Snapshot, q *Query, from zone.Name, to []byte) bool {
+	in := domainOf(s, to)
+	return in != from && (in != "" || q.recursion && q.RecursionDesired())
+}
+
+// leaves reports whether an answer of the zone ends in an alias with which it goes on.
+func (l *lookup) leaves(q *Query) bool {
+	n := len(l.a.Answer)
+	if n == 0 || !followed(q.Type) || l.a.Answer[n-1].Type != zone.TypeCNAME {
+		return false
+	}
+	l.scratch = l.a.Answer[n-1].AppendRdata(l.scratch[:0])
+	return goesOn(l.s, q, l.a.Apex, l.scratch)
 }
 
 // followed reports whether aliases are for the asker a step on the way to records of a
@@ -109,28 +125,25 @@ func chainOf(q *Query, m *dns.Msg) (chain []*dns.CNAME) {
 }
 
 // wireName is a name of a message in canonical form.
-func wireName(s string) (zone.Name, bool) {
+func wireName(s string) ([]byte, bool) {
 	var room [maxName]byte
 	n, err := dns.PackDomainName(s, room[:], 0, nil, false)
 	if err != nil {
-		return "", false
+		return nil, false
 	}
-	name, ok := zone.Canonical(nil, room[:n])
-	return zone.Name(name), ok
+	return zone.Canonical(nil, room[:n])
 }
 
-// domainOf is the domain of the zone that a name is at or below, or "".
-func domainOf(s *zone.Snapshot, n zone.Name) zone.Name {
+// domainOf is the domain of the zone that a name in canonical form is at or below, or "".
+func domainOf(s *zone.Snapshot, name []byte) zone.Name {
 	for _, d := range s.Domains() {
-		if n.Within(d) {
+		n := name
+		for len(n) > len(d) {
+			n = n[1+n[0]:]
+		}
+		if string(n) == string(d) {
 			return d
 		}
 	}
 	return ""
-}
-
-// leaves reports whether the answer ends in an alias, maybe of a name elsewhere.
-func (l *lookup) leaves() bool {
-	n := len(l.a.Answer)
-	return n > 0 && followed(l.q.Type) && l.a.Answer[n-1].Type == zone.TypeCNAME
 }

@@ -58,7 +58,7 @@ func (h *authorityHandler) Direct(q *Query, r *Reply) bool {
 		next, ok := h.next.(Direct)
 		return ok && next.Direct(q, r)
 	}
-	if !ready || l.leaves() {
+	if !ready || l.leaves(q) {
 		return false
 	}
 	l.answer(r)
