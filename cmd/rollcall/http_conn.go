@@ -13,7 +13,7 @@ import (
 // connected is about to ask, and who has had an answer may be.
 const (
 	firstWait = time.Second
-	nextWait  = 250 * time.Millisecond
+	nextWait  = time.Second / 2
 )
 
 // serverConn is one connection of an HTTP server. When the server ends, it is the one
