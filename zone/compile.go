@@ -19,10 +19,9 @@ type entry struct {
 	members []*member // one for each of names
 	spots   []spot    // one for each of in.Endpoints
 	mask    uint64    // 0 unless up, or failed: nothing of it is answered
-	failed  int64     // when its checks have failed, if it can be brought back; else 0
 	tags    uint64    // bits of its tags by their hash
 	ttl     uint32
-	groups  uint8  // targets that each member needs
+	failed  uint32 // the second in which its checks have failed, if it can be brought back; else 0
 	txt     string // rdata of TXT (RFC 1035 §3.3.14); "" is no record
 }
 
@@ -30,6 +29,15 @@ type entry struct {
 type spot struct {
 	nets  netSet // the networks it is on; none is reachable from anywhere
 	group uint8  // which target it belongs to
+}
+
+// groups is how many targets each member needs.
+func (e *entry) groups() uint8 {
+	n := uint8(1)
+	for i := range e.spots {
+		n = max(n, e.spots[i].group+1)
+	}
+	return n
 }
 
 // member is an entry under one of its service names. Its targets are relative
@@ -99,7 +107,6 @@ func (w *writer) place(e *entry) {
 	if len(heads[0]) == 0 {
 		mask |= mask & maskAnywhere << anywhereToLone
 	}
-	e.groups = uint8(max(1, len(heads[0]), len(heads[1])))
 	switch {
 	case e.in.State == Up:
 		e.mask = mask | maskUp

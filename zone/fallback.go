@@ -42,27 +42,27 @@ func (f *faults) fallback(v Fallback) {
 const (
 	// lastWindow is how long before the last one those have failed that count as the
 	// last as well: what has one cause is found by checks at different times.
-	lastWindow = int64(time.Minute)
+	lastWindow = 60 // seconds
 
 	// fallbackTTL is the most that an instance which is brought back is answered with,
 	// in seconds: clients shall ask again soon whether one is up.
 	fallbackTTL = 1
 )
 
-// failedAt is when the checks of an instance have failed, or 0 when it is not one to
-// be brought back.
-func (w *writer) failedAt(key Key, in *Instance) int64 {
+// failedAt is the second in which the checks of an instance have failed, at least 1, or
+// 0 when it is not one to be brought back.
+func (w *writer) failedAt(key Key, in *Instance) uint32 {
 	j := w.judged[key]
-	if in.Fallback == FallbackNone || j == nil || j.said.state != Up || j.found.state != Down {
+	if in.Fallback == FallbackNone || j == nil || j.said.state != Up || j.found.state != Down || j.failed <= 0 {
 		return 0
 	}
-	return j.failed
+	return uint32(max(1, j.failed/int64(time.Second)))
 }
 
 // standing is what a service knows of the state of its members.
 type standing struct {
-	last  int64 // when the last of those has failed that can be brought back; 0: there is none
-	lasts int32 // how many have failed then
+	last  uint32 // when the last of those has failed that can be brought back; 0: there is none
+	lasts int32  // how many have failed then
 	up    int32
 }
 
@@ -72,9 +72,16 @@ func (s *service) enters(e *entry) {
 	switch {
 	case e.mask&maskUp != 0:
 		s.up++
-	case e.failed > s.last:
-		s.last, s.lasts = e.failed, 1
-	case e.failed > 0 && e.failed == s.last:
+	case e.failed > 0:
+		s.fails(e.failed)
+	}
+}
+
+func (s *service) fails(at uint32) {
+	if at > s.last {
+		s.last, s.lasts = at, 0
+	}
+	if at == s.last {
 		s.lasts++
 	}
 }
@@ -93,11 +100,8 @@ func (s *service) leaves(e *entry) {
 func (s *service) findLast() {
 	s.last, s.lasts = 0, 0
 	for m := range s.members.all() {
-		switch {
-		case m.e.failed > s.last:
-			s.last, s.lasts = m.e.failed, 1
-		case m.e.failed > 0 && m.e.failed == s.last:
-			s.lasts++
+		if m.e.failed > 0 {
+			s.fails(m.e.failed)
 		}
 	}
 }
@@ -106,7 +110,7 @@ func (s *service) findLast() {
 // are none those that are brought back.
 type choice struct {
 	state uint64 // maskUp, maskFailed or both
-	since int64  // FallbackLast brings back who has failed since then
+	since uint32 // FallbackLast brings back who has failed since then
 }
 
 // choose is the one comparison that a service with instances that are up costs.
@@ -114,7 +118,7 @@ func (s *service) choose() choice {
 	if s.up > 0 {
 		return choice{state: maskUp}
 	}
-	return choice{maskFailed, s.last - lastWindow}
+	return choice{maskFailed, max(s.last, lastWindow) - lastWindow}
 }
 
 // either takes members of any service whose choice is known, or is asked for later.

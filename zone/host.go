@@ -12,7 +12,7 @@ import (
 func (w *writer) hostFor(svc *service, e *entry) string {
 	wish := hostOf(&e.in)
 	host := wish
-	for try := 0; !w.free(svc, host, e.groups); try++ {
+	for try := 0; !w.free(svc, host, e.groups()); try++ {
 		host = suffixed(wish, e.key, try)
 	}
 	return host
@@ -84,7 +84,7 @@ func (w *writer) grantHost(name, host string) {
 	}
 	slices.SortFunc(wishing, func(a, b *entry) int { return a.key.compare(b.key) })
 	for _, e := range wishing {
-		if w.free(n.svc, host, e.groups) {
+		if w.free(n.svc, host, e.groups()) {
 			w.replace(e, w.compile(e.key, e.in))
 			return
 		}

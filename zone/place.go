@@ -22,7 +22,7 @@ func (w *writer) replace(old, e *entry) {
 	for i, name := range e.names {
 		svc, _ := w.service(name)
 		host := w.hostFor(svc, e)
-		m := &member{e: e, targets: targetsOf(host, name, e.groups)}
+		m := &member{e: e, targets: targetsOf(host, name, e.groups())}
 		e.members = append(e.members, m)
 		svc.add(m)
 		if i == 0 {

@@ -25,8 +25,8 @@ type service struct {
 	name    string     // relative, wire form
 	members list
 	sets    hamt.Map[string, list] // members by "_port._proto", "tag" or for HTTPS, in wire form
-	protos  [len(protoNames)]int   // how many sets there are of ports, by protocol
-	tags    int                    // how many sets there are of tags
+	protos  [len(protoNames)]int32 // how many sets there are of ports, by protocol
+	tags    int32                  // how many sets there are of tags
 	standing
 }
 
@@ -131,7 +131,7 @@ func (s *service) remove(m *member) {
 // keysOf are the keys of all sets that an instance is in.
 func keysOf(in *Instance) []string { return append(setsOf(in), httpsSetsOf(in)...) }
 
-func (s *service) count(set string, by int) {
+func (s *service) count(set string, by int32) {
 	if strings.HasSuffix(set, httpsLabel) {
 		return
 	}
