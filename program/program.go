@@ -43,8 +43,9 @@ type Options struct {
 // check passes, and waits for its end. The registration is removed when Run returns.
 //
 // SIGTERM and SIGINT make the program draining before it gets them; a second one
-// stops the waiting. At a terminal Ctrl-C reaches the program by itself, at once. Run takes the signals of the whole process while it lasts, and
-// waits for all of its children: nothing else may start any.
+// stops the waiting. At a terminal Ctrl-C reaches the program by itself, at once. Run
+// takes the signals of the whole process while it lasts, and waits for all of its
+// children: nothing else may start any.
 //
 // The exit code is that of the program, or 128 and the number of the signal that
 // ended it. An error is a *StartError, what is wrong with the options, or the

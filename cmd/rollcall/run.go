@@ -21,9 +21,11 @@ removes it when COMMAND ends. COMMAND needs to know nothing of this.
 
 SIGTERM and SIGINT make it draining first; --drain later, or when the signal comes
 again, COMMAND gets the signal, and --stop-timeout after that SIGKILL. Other
-signals are passed on at once. At a terminal Ctrl-C reaches COMMAND at once. The exit code is that of COMMAND, or 128 and the
-number of the signal that ended it; 127 when there is no such command, 126 when it
-cannot be started, and 2 when the registration is refused.`
+signals are passed on at once. At a terminal Ctrl-C reaches COMMAND at once.
+
+The exit code is that of COMMAND, or 128 and the number of the signal that ended it;
+127 when there is no such command, 126 when it cannot be started, and 2 when the
+registration is refused.`
 
 func runCommand(p *process) *cli.Command {
 	return &cli.Command{

@@ -48,8 +48,10 @@ func (s *server) awaitSuccessor(ctx context.Context, stop func()) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil {
-			return err
+		if err != nil { // it has no file descriptor left, perhaps
+			s.log.Warn("no other server can replace this one now: trying again", "error", err)
+			s.rest(ctx)
+			continue
 		}
 		s.log.Info("another server comes to replace this one")
 		if err := s.prepare(ctx, next); err != nil {
@@ -64,8 +66,18 @@ func (s *server) awaitSuccessor(ctx context.Context, stop func()) error {
 	}
 }
 
+// rest waits a second, or for the end of ctx.
+func (s *server) rest(ctx context.Context) {
+	select {
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+	}
+}
+
 // prepare passes the sockets and what the sources have reported.
 func (s *server) prepare(ctx context.Context, next *handover.Successor) error {
+	ctx, cancel := context.WithTimeout(ctx, successionTime) // one that hangs shall not keep others away
+	defer cancel()
 	files, err := s.dns.Files()
 	if err == nil {
 		var f *os.File
