@@ -161,6 +161,14 @@ func (t *Table) Get(id string) (period, left time.Duration, ok bool) {
 	return e.period, time.Duration(e.lease.Deadline() - t.now()), true
 }
 
+// Lease gives what the zone knows of a lease; nil when there is none.
+func (t *Table) Lease(id string) *zone.Lease {
+	if e := t.find(id); e != nil {
+		return &e.lease
+	}
+	return nil
+}
+
 // Len counts the leases.
 func (t *Table) Len() int { return int(t.n.Load()) }
 

@@ -165,14 +165,14 @@ func (a *api) putState(w http.ResponseWriter, r *request) *problem {
 	if len(f) > 0 {
 		return badRequest(f)
 	}
-	return a.change(w, r, setState(state))
+	return a.change(w, r, a.setState(idOf(key(r)), state))
 }
 
 func (a *api) deleteInstance(w http.ResponseWriter, r *request) *problem {
 	return a.change(w, r, remove)
 }
 
-func (a *api) change(w http.ResponseWriter, r *request, next func(*registration) *registration) *problem {
+func (a *api) change(w http.ResponseWriter, r *request, next func(record) *registration) *problem {
 	if o := a.do(r.Context(), idOf(key(r)), senderOf(r), next); o.err != nil {
 		return problemOf(o.err)
 	}

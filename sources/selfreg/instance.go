@@ -15,12 +15,17 @@ import (
 // in the faults.
 func (s *Source) registrationOf(service, id string, b body, f *faults) *registration {
 	in := b.in
-	in.ID, in.Service = idOf(service, id), strings.ToLower(service)
+	// One string for what lives as long: the request that they come from is longer.
+	in.ID = idOf(service, id)
+	in.Service = in.ID[:len(in.ID)-len(id)-1]
 	if id == "" || len(id) > maxID || strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
 		f.add("id", "must be 1 to 128 printable ASCII characters, without spaces")
 	}
 	if in.Host == "" {
 		in.Host = hostOf(id)
+	}
+	if in.Host == id {
+		in.Host = in.ID[len(in.ID)-len(id):]
 	}
 	in.Reason = reasonOf(in.State)
 	if in.Fallback != zone.FallbackNone && len(in.Checks) == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"testing"
 	"time"
 
@@ -15,9 +16,33 @@ import (
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
+// heap is how much of it is in use.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
 // What a restart costs before anything is answered: 100,000 registrations are
 // read, checked and granted a lease, and then published.
 func BenchmarkLoad(b *testing.B) {
+	b.Run("services of 3", func(b *testing.B) {
+		load(b, func(i int) lease.Record {
+			return lease.Record{ID: fmt.Sprintf("s%d/i%d", i/3, i%3), Data: fmt.Appendf(nil, `{"addresses":["10.%d.%d.%d"],`+
+				`"ports":[{"number":80,"protocol":"tcp"}],"lease":"1h0m0s","state":"up","host":"i%d"}`, i>>16, i>>8&255, i&255, i%3)}
+		})
+	})
+	b.Run("services of 100, with tags and metadata", func(b *testing.B) {
+		load(b, func(i int) lease.Record {
+			return lease.Record{ID: fmt.Sprintf("web-%d/instance-%d", i%1000, i), Data: fmt.Appendf(nil, `{"addresses":["10.%d.%d.%d"],`+
+				`"ports":[{"name":"http","number":8080,"protocol":"tcp"}],"lease":"30s","ttl":"5s","priority":10,"weight":11,`+
+				`"tags":["v2"],"meta":{"version":"2.1"},"state":"up","host":"instance-%d"}`, i>>16, i>>8&255, i&255, i)}
+		})
+	})
+}
+
+func load(b *testing.B, record func(i int) lease.Record) {
 	const n = 100_000
 	dir := b.TempDir()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -27,9 +52,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	records := make([]lease.Record, n)
 	for i := range records {
-		records[i] = lease.Record{ID: fmt.Sprintf("web-%d/instance-%d", i%1000, i), Data: fmt.Appendf(nil, `{"addresses":["10.%d.%d.%d"],`+
-			`"ports":[{"name":"http","number":8080,"protocol":"tcp"}],"lease":"30s","ttl":"5s","priority":10,"weight":11,`+
-			`"tags":["v2"],"meta":{"version":"2.1"},"state":"up","host":"instance-%d"}`, i>>16, i>>8&255, i&255, i)}
+		records[i] = record(i)
 	}
 	if err := j.Write(records, nil); err != nil {
 		b.Fatal(err)
@@ -39,7 +62,11 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	b.ReportAllocs()
 	read := time.Duration(0)
+	var kept uint64
 	for b.Loop() {
+		b.StopTimer()
+		before := heap()
+		b.StartTimer()
 		began := time.Now()
 		z, err := zone.New(zone.Options{Domains: []zone.Name{zone.MustParseName("svc.test")}})
 		if err != nil {
@@ -58,10 +85,14 @@ func BenchmarkLoad(b *testing.B) {
 			c.Source = selfreg.Name
 			return sources.Into(z).Send(ctx, c)
 		}))
+		b.StopTimer()
+		kept = heap() - before
+		b.StartTimer()
 		if err := errors.Join(err, s.Close()); err != nil || z.Snapshot().Len() != n {
 			b.Fatal(err, z.Snapshot().Len())
 		}
 	}
+	b.ReportMetric(float64(kept)/n, "kept-B")
 	b.ReportMetric(float64(read.Nanoseconds())/float64(b.N)/n, "ns/read")
 	b.ReportMetric(float64((b.Elapsed()-read).Nanoseconds())/float64(b.N)/n, "ns/publish")
 }

@@ -5,48 +5,78 @@ import (
 	"iter"
 	"maps"
 	"net/netip"
+	"time"
 
 	"github.com/rollcall-dns/rollcall/sources/lease"
+	"github.com/rollcall-dns/rollcall/zone"
 )
 
 // load opens DataDir, if there is one, and takes up the registrations that are in
 // it, or those of the process before.
 func (s *Source) load() error {
 	if s.opt.DataDir == "" {
+		l := loading{Source: s}
 		for _, r := range s.opt.Records {
-			s.take(r.ID, r.Data)
+			l.take(r.ID, r.Data)
 		}
-		s.grantAll()
+		l.grant()
 		return nil
 	}
 	j, records, err := lease.OpenJournal(s.opt.DataDir, s.log)
 	if err != nil {
 		return err
 	}
+	l := loading{Source: s}
 	for id, data := range records {
-		s.take(id, data)
+		l.take(id, data)
 	}
-	s.grantAll()
+	l.grant()
 	s.journal = j
 	s.log.Info("registrations read", "directory", s.opt.DataDir, "instances", len(s.regs))
 	return nil
 }
 
-// take takes up a registration as it was kept.
-func (s *Source) take(id string, data []byte) {
-	r, f := s.decode(id, data)
-	if len(f) > 0 {
-		s.log.Error("stored registration is not valid, and left out", "instance", id, "field", f[0].Field, "rule", f[0].Reason)
-		return
-	}
-	s.regs[id] = r
+// loading is a Source that reads what was kept.
+type loading struct {
+	*Source
+	periods []time.Duration // of the leases, in the order of loaded
 }
 
-// grantAll begins the leases, when all are read: it takes a second to read 100,000.
-func (s *Source) grantAll() {
-	for id, r := range s.regs {
-		r.in.Lease, _ = s.leases.Grant(id, netip.Addr{}, r.period)
+// take takes up a registration as it was kept.
+func (l *loading) take(id string, data []byte) {
+	r, f := l.decode(id, data)
+	if len(f) > 0 {
+		l.log.Error("stored registration is not valid, and left out", "instance", id, "field", f[0].Field, "rule", f[0].Reason)
+		return
 	}
+	if last := len(l.loaded) - 1; last < 0 || len(l.loaded[last]) == maxPage {
+		l.loaded = append(l.loaded, make([]zone.Instance, 0, maxPage))
+	}
+	page := &l.loaded[len(l.loaded)-1]
+	*page = append(*page, r.in)
+	l.periods = append(l.periods, r.period)
+	l.regs[r.in.ID] = record(data)
+}
+
+// grant begins the leases, when all are read: it takes a second to read 100,000.
+func (l *loading) grant() {
+	n := 0
+	for _, page := range l.loaded {
+		for i := range page {
+			page[i].Lease, _ = l.leases.Grant(page[i].ID, netip.Addr{}, l.periods[n])
+			n++
+		}
+	}
+}
+
+// read gives the registration of a record that is in force, with its lease.
+func (s *Source) read(id string, kept record) *registration {
+	r, f := s.decode(id, []byte(kept))
+	if len(f) > 0 {
+		panic("selfreg: a record cannot be read: " + f[0].Reason) // it was, when it was taken
+	}
+	r.in.Lease = s.leases.Lease(id)
+	return r
 }
 
 func (s *Source) decode(key string, data []byte) (*registration, faults) {
@@ -86,10 +116,10 @@ func (s *Source) journalGone(ids []string) {
 
 // live gives all that is kept, as it is now.
 func (s *Source) live() iter.Seq[lease.Record] {
-	regs := maps.Clone(s.regs) // what it holds never changes
+	regs := maps.Clone(s.regs)
 	return func(yield func(lease.Record) bool) {
 		for id, r := range regs {
-			if !yield(lease.Record{ID: id, Data: encode(r)}) {
+			if !yield(lease.Record{ID: id, Data: []byte(r)}) {
 				return
 			}
 		}

@@ -7,6 +7,10 @@ import (
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
+// record is a registration as it is kept, here and in the journal: a wireRecord. Two
+// that are equal are of equal registrations.
+type record string
+
 // wireRecord is a registration as the journal keeps it: a body, or one without
 // addresses and where it came from.
 type wireRecord struct {
@@ -40,8 +44,8 @@ func wirePorts(ports []zone.Port) []wirePort {
 	return out
 }
 
-// encode writes a registration for the journal.
-func encode(r *registration) []byte {
+// encode writes a registration down.
+func encode(r *registration) record {
 	w := wireRecord{
 		Sender: r.sender,
 		Ports:  wirePorts(r.in.Endpoints[0].Ports), Lease: r.period.String(),
@@ -67,7 +71,7 @@ func encode(r *registration) []byte {
 	if err != nil {
 		panic("selfreg: a registration cannot be written: " + err.Error()) // there is nothing in it that can fail
 	}
-	return data
+	return record(data)
 }
 
 // parseRecord reads a registration as encode has written it.

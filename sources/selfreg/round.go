@@ -11,18 +11,13 @@ import (
 // step is one write of a round, with what it leads to.
 type step struct {
 	*write
-	old, next *registration
+	old  record        // "" when there is none
+	next *registration // nil when there shall be none
+	kept record        // of next
 }
 
 // renews reports whether a write leads to what is there already.
-func (st *step) renews() bool {
-	if st.old == nil || st.next == nil {
-		return false
-	}
-	in := st.next.in
-	in.Lease = st.old.in.Lease
-	return st.next.period == st.old.period && st.next.sender == st.old.sender && in.Equal(&st.old.in)
-}
+func (st *step) renews() bool { return st.old != "" && st.kept == st.old }
 
 // round does the first writes of a batch, up to one about an instance that is in
 // the round already, and gives their number.
@@ -58,12 +53,14 @@ func (s *Source) round(ctx context.Context, sink sources.Sink, batch []*write) (
 // plan says what a write leads to, or answers it when nothing has to be changed.
 func (s *Source) plan(w *write) *step {
 	st := &step{write: w, old: s.regs[w.id]}
-	if st.old != nil && st.old.in.Lease.Deadline() <= s.opt.Now() {
-		st.old = nil // it has ended, and is about to be removed
+	if _, left, ok := s.leases.Get(w.id); !ok || left <= 0 {
+		st.old = "" // it has ended, and is about to be removed
 	}
-	st.next = w.next(st.old)
+	if st.next = w.next(st.old); st.next != nil {
+		st.kept = encode(st.next)
+	}
 	switch {
-	case st.old == nil && st.next == nil:
+	case st.old == "" && st.next == nil:
 		w.answer(outcome{err: errUnknown})
 	case !st.renews():
 		return st
@@ -94,7 +91,7 @@ func (s *Source) publish(ctx context.Context, sink sources.Sink, steps []step) e
 			continue
 		}
 		s.grant(st)
-		s.regs[st.id] = st.next
+		s.regs[st.next.in.ID] = st.kept
 		c.Put = append(c.Put, st.next.in)
 	}
 	res, err := sink.Send(ctx, c)
@@ -109,7 +106,7 @@ func (s *Source) publish(ctx context.Context, sink sources.Sink, steps []step) e
 	err = s.forget(ctx, sink, res.Rejected)
 	for i := range steps {
 		st := &steps[i]
-		st.answer(outcome{created: st.old == nil, err: refused[st.id]})
+		st.answer(outcome{created: st.old == "", err: refused[st.id]})
 	}
 	return err
 }
@@ -121,16 +118,15 @@ func (s *Source) restore(steps []step) {
 	var back []lease.Record
 	for i := range steps {
 		st := &steps[i]
-		if st.old == nil {
+		if st.old == "" {
 			s.leases.Release(st.id)
 			delete(s.regs, st.id)
 			gone = append(gone, st.id)
 			continue
 		}
-		old := *st.old
-		old.in.Lease, _ = s.leases.Grant(st.id, st.from, old.period)
-		s.regs[st.id] = &old
-		back = append(back, lease.Record{ID: st.id, Data: encode(&old)})
+		s.leases.Grant(st.id, st.from, s.read(st.id, st.old).period)
+		s.regs[st.id] = st.old
+		back = append(back, lease.Record{ID: st.id, Data: []byte(st.old)})
 	}
 	s.journalGone(gone)
 	s.journal.Note(back)
@@ -141,5 +137,5 @@ func (st *step) record() lease.Record {
 	if st.next == nil {
 		return lease.Record{ID: st.id}
 	}
-	return lease.Record{ID: st.id, Data: encode(st.next)}
+	return lease.Record{ID: st.id, Data: []byte(st.kept)}
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -53,14 +55,16 @@ type Source struct {
 
 	running sync.Mutex // held by Run, and guards the fields below
 	journal *lease.Journal
-	regs    map[string]*registration // by instance ID
-	guarded bool                     // leases are held
+	regs    map[string]record // by instance ID
+	loaded  [][]zone.Instance // pages of what was read at first; nil once it is reported
+	guarded bool              // leases are held
 	closed  bool
 }
 
-// registration is what a service wants to be known as. It is never changed.
+// registration is what a service wants to be known as. Once it is published only its
+// record is kept: the zone holds the rest.
 type registration struct {
-	in     zone.Instance // with its Lease
+	in     zone.Instance
 	period time.Duration
 	// sender is where a service without addresses asked from. It is kept instead of
 	// what it led to: the address of this host may be another after a restart.
@@ -72,7 +76,7 @@ type registration struct {
 func New(o Options) (*Source, error) {
 	s := &Source{
 		opt: o, log: o.Logger, leases: lease.NewTable(o.Now), writes: make(chan *write),
-		walks: make(chan struct{}, maxWalks), regs: map[string]*registration{},
+		walks: make(chan struct{}, maxWalks), regs: map[string]record{},
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -148,27 +152,45 @@ func (s *Source) Leases() lease.Stats { return s.leases.Stats() }
 
 // report sends the complete set.
 func (s *Source) report(ctx context.Context, sink sources.Sink) error {
-	page := zone.Change{Kind: zone.SyncPart}
 	var refused []zone.Rejection
-	send := func() error {
-		res, err := sink.Send(ctx, page)
-		refused = append(refused, res.Rejected...)
-		page.Put = nil
-		return err
-	}
-	for _, r := range s.regs {
-		if len(page.Put) == maxPage {
-			if err := send(); err != nil {
-				return err
-			}
+	for page := range s.pages() {
+		res, err := sink.Send(ctx, zone.Change{Kind: zone.SyncPart, Put: page})
+		if err != nil {
+			return err
 		}
-		page.Put = append(page.Put, r.in)
+		refused = append(refused, res.Rejected...)
 	}
-	page.Kind = zone.SyncEnd
-	if err := send(); err != nil {
+	if _, err := sink.Send(ctx, zone.Change{Kind: zone.SyncEnd}); err != nil {
 		return err
 	}
 	return s.forget(ctx, sink, refused)
+}
+
+// pages gives what is registered. What was read at first is not read again.
+func (s *Source) pages() iter.Seq[[]zone.Instance] {
+	if loaded := s.loaded; loaded != nil {
+		s.loaded = nil
+		return func(yield func([]zone.Instance) bool) {
+			for i, page := range loaded {
+				loaded[i] = nil // the zone has what it needs of it
+				if !yield(page) {
+					return
+				}
+			}
+		}
+	}
+	return func(yield func([]zone.Instance) bool) {
+		ids := slices.Collect(maps.Keys(s.regs))
+		for part := range slices.Chunk(ids, maxPage) {
+			page := make([]zone.Instance, len(part))
+			for i, id := range part {
+				page[i] = s.read(id, s.regs[id]).in
+			}
+			if !yield(page) {
+				return
+			}
+		}
+	}
 }
 
 // forget removes registrations that the zone refused: whoever renews the lease of

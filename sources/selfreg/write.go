@@ -27,8 +27,8 @@ type write struct {
 	ctx  context.Context
 	id   string // of the instance
 	from netip.Addr
-	next func(old *registration) *registration
-	done chan outcome // takes one
+	next func(old record) *registration // nil: there shall be none
+	done chan outcome                   // takes one
 }
 
 // outcome is what has come of a write.
@@ -38,27 +38,27 @@ type outcome struct {
 }
 
 // register makes or replaces a registration and renews its lease.
-func register(r *registration) func(*registration) *registration {
-	return func(*registration) *registration { return r }
+func register(r *registration) func(record) *registration {
+	return func(record) *registration { return r }
 }
 
 // setState gives a registration that exists another state, and leaves its lease.
-func setState(state zone.State) func(*registration) *registration {
-	return func(old *registration) *registration {
-		if old == nil {
+func (s *Source) setState(id string, state zone.State) func(record) *registration {
+	return func(old record) *registration {
+		if old == "" {
 			return nil
 		}
-		next := *old
+		next := s.read(id, old)
 		next.in.State, next.in.Reason = state, reasonOf(state)
-		return &next
+		return next
 	}
 }
 
 // remove ends a registration.
-func remove(*registration) *registration { return nil }
+func remove(record) *registration { return nil }
 
 // do hands a write to Run and waits until it is done whole, or not at all.
-func (s *Source) do(ctx context.Context, id string, from netip.Addr, next func(*registration) *registration) outcome {
+func (s *Source) do(ctx context.Context, id string, from netip.Addr, next func(record) *registration) outcome {
 	w := &write{ctx, id, from, next, make(chan outcome, 1)}
 	t := time.NewTimer(patience)
 	defer t.Stop()
