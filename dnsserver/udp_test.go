@@ -2,6 +2,7 @@ package dnsserver
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"runtime"
@@ -96,9 +97,30 @@ func withoutZone(s string) string {
 	return before + after[strings.Index(after, "]"):]
 }
 
+// freeOn4And6 is a port that nobody has now. It is below those that the system gives to
+// connections.
+func freeOn4And6(t *testing.T) uint16 {
+	t.Helper()
+	for range 100 {
+		port := uint16(10_000 + rand.IntN(20_000))
+		free := true
+		for _, a := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
+			s, err := Listen(Options{Handler: localIs, Addrs: []netip.AddrPort{netip.AddrPortFrom(a, port)}})
+			if free = free && err == nil; err == nil {
+				s.Close()
+			}
+		}
+		if free {
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
+}
+
 func TestIPv6WildcardTakesNoIPv4(t *testing.T) {
-	s := serve(t, Options{Handler: localIs}, "[::]:0")
-	port := s.Addrs()[0].Port()
+	port := freeOn4And6(t)
+	s := serve(t, Options{Handler: localIs}, netip.AddrPortFrom(netip.IPv6Unspecified(), port).String())
 	// So another server can have the port for IPv4.
 	other := serve(t, Options{Handler: localIs}, netip.AddrPortFrom(netip.IPv4Unspecified(), port).String())
 	w := dial(t, "udp", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port))

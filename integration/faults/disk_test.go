@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -144,6 +145,7 @@ func TestDiskFailsAndIsReadOnly(t *testing.T) {
 		t.Errorf("a server on a read-only directory says %v", err)
 	}
 	unmount()
+	released(t, image)
 	exec.Command("e2fsck", "-fy", image).Run() // it says by its code that it has mended something
 	mount(t, image, disk, "-o", "loop")
 	s = serve(t, "--docker", "off", "--data-dir", data)
@@ -164,6 +166,21 @@ func mount(t testing.TB, what, where string, options ...string) (unmount func())
 	})
 	t.Cleanup(unmount)
 	return unmount
+}
+
+// released waits until no device stands for an image any more: unmounting does not.
+func released(t testing.TB, image string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		backing, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
+		if !slices.ContainsFunc(backing, func(file string) bool {
+			name, err := os.ReadFile(file)
+			return err == nil && strings.TrimSpace(string(name)) == image
+		}) {
+			return
+		}
+	}
+	t.Fatalf("a loop device still stands for %s, 10 s after it was unmounted", image)
 }
 
 func tool(t testing.TB, name string, args ...string) {
