@@ -99,7 +99,8 @@ func (h *specialHandler) find(n []byte) (z *specialZone, apex, ok bool) {
 	}
 }
 
-// Direct implements Direct: it passes on all names but the special ones.
+// Direct implements Direct: it passes on all names but the special ones, and those above
+// our domains.
 func (h *specialHandler) Direct(q *Query, r *Reply) bool {
 	next, ok := h.next.(Direct)
 	if !ok {
@@ -108,7 +109,7 @@ func (h *specialHandler) Direct(q *Query, r *Reply) bool {
 	var room [maxName]byte
 	name, _ := zone.Canonical(room[:0], q.Name)
 	z, _, _ := h.find(name)
-	return z == nil && next.Direct(q, r)
+	return z == nil && !h.above[zone.Name(name)] && next.Direct(q, r)
 }
 
 // Answer implements Handler.
@@ -119,10 +120,14 @@ func (h *specialHandler) Answer(ctx context.Context, q *Query) (*dns.Msg, error)
 	switch {
 	case z != nil:
 		return z.answer(q, apex, h.above[zone.Name(name)])
-	case h.next != nil:
-		return h.next.Answer(ctx, q)
+	case h.next == nil:
+		return nil, nil
 	}
-	return nil, nil
+	m, err := h.next.Answer(ctx, q)
+	if m != nil && m.Rcode == dns.RcodeNameError && h.above[zone.Name(name)] {
+		m.Rcode = dns.RcodeSuccess // others do not know what is below it (RFC 8020)
+	}
+	return m, err
 }
 
 // specialZone is a zone of nothing but an apex (RFC 6303 §3).

@@ -1,7 +1,10 @@
 package dnsserver
 
 import (
+	"context"
 	"testing"
+
+	"github.com/miekg/dns"
 
 	"github.com/rollcall-dns/rollcall/zone"
 )
@@ -91,6 +94,21 @@ func TestOwnNamesWinOverSpecialOnes(t *testing.T) {
 	} {
 		if got := text(t, ask(t, h, UDP, query(tt.ask))); got != tt.want {
 			t.Errorf("ask %s\n got %s\nwant %s", tt.ask, got, tt.want)
+		}
+	}
+}
+
+// RFC 8020: whoever is told that a name does not exist may conclude that nothing is below.
+func TestNamesAboveOurDomainsExistWhateverOthersSay(t *testing.T) {
+	denies := handlerFunc(func(context.Context, *Query) (*dns.Msg, error) {
+		return &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeNameError}}, nil
+	})
+	h := SpecialNames([]zone.Name{zone.MustParseName("svc.corp.example")}, nil, denies)
+	for question, want := range map[string]string{
+		"CORP.example. A": "NOERROR", "example. NS": "NOERROR", "x.example. A": "NXDOMAIN", "x.corp.example. A": "NXDOMAIN",
+	} {
+		if got := text(t, ask(t, h, UDP, query(question))); got != want {
+			t.Errorf("ask %s: got %s, want %s", question, got, want)
 		}
 	}
 }

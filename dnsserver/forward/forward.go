@@ -126,12 +126,14 @@ func (f *Forwarder) Answer(ctx context.Context, q *dnsserver.Query) (*dns.Msg, e
 	var room [255]byte
 	name, _ := zone.Canonical(room[:0], q.Name) // admission has seen to its form
 	if f.probes.returned(name) {
-		return &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeNameError}}, nil
+		return noSuchName(), nil
 	}
 	g := f.table.Load().find(name)
 	switch {
 	case g == nil:
 		return nil, nil // nobody's
+	case g == public:
+		return noSuchName(), nil // as all of them would say
 	case !q.RecursionDesired():
 		return nil, errNotAsked
 	}
@@ -150,6 +152,10 @@ func (f *Forwarder) Answer(ctx context.Context, q *dnsserver.Query) (*dns.Msg, e
 	}
 	return f.fly(ctx, g, ask, key, q.From.Addr())
 }
+
+// noSuchName has no SOA record, and is not AA: it is not to be remembered, nor to keep
+// anybody from asking a server that may know better.
+func noSuchName() *dns.Msg { return &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeNameError}} }
 
 // fly asks, or waits for the answer to the same question that is asked already.
 func (f *Forwarder) fly(ctx context.Context, g *group, ask question, key string, from netip.Addr) (*dns.Msg, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/rollcall-dns/rollcall/dnsserver"
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
@@ -62,11 +64,24 @@ func TestInternalNamesGoToNoPublicServer(t *testing.T) {
 		n.set("192.0.2.1", behaviour{})
 		n.set("192.0.2.2", behaviour{})
 		f := started(t, n, Options{Upstreams: addrs("192.0.2.1")})
-		expect(t, "no route", get(f, "x.internal"), "nobody's")
+		expect(t, "no route", get(f, "x.internal"), "public")
 		f = started(t, n, Options{Upstreams: addrs("192.0.2.1"), Routes: []Route{{zone.MustParseName("a.internal"), addrs("192.0.2.2")}}})
 		expect(t, "a route", get(f, "x.a.internal"), "192.0.2.2 after 0s")
-		expect(t, "beside it", get(f, "x.b.internal"), "nobody's")
+		expect(t, "beside it", get(f, "x.b.internal"), "public")
+		f = started(t, n, Options{Files: []string{filepath.Join(t.TempDir(), "missing")}})
+		expect(t, "nobody yet", get(f, "x.internal"), "SERVFAIL ede=22 after 0s")
 	})
+}
+
+// Resolvers that are REFUSED wait for another server to answer, and there may be none.
+func TestInternalNamesThatNobodyIsAskedForDoNotExist(t *testing.T) {
+	f := New(Options{Client: newNet(), Upstreams: addrs("192.0.2.1")})
+	f.Load(nil)
+	q := &dnsserver.Query{Name: []byte(zone.MustParseName("metadata.google.internal")), Type: dns.TypeA, Class: dns.ClassINET}
+	m, err := f.Answer(t.Context(), q)
+	if err != nil || m == nil || m.Rcode != dns.RcodeNameError || m.Authoritative {
+		t.Errorf("got %v, %v, want NXDOMAIN without AA", m, err)
+	}
 }
 
 func TestRoutesAloneLeaveOtherNamesToNobody(t *testing.T) {

@@ -135,8 +135,11 @@ func getFrom(f *Forwarder, name string, from netip.Addr) string {
 	n := zone.MustParseName(name)
 	ask := question{name: n.String(), typ: dns.TypeTXT}
 	g := f.table.Load().find([]byte(n))
-	if g == nil {
+	switch g {
+	case nil:
 		return "nobody's"
+	case public:
+		return "public"
 	}
 	var m *dns.Msg
 	var err error

@@ -162,7 +162,7 @@ func ofThisHost(ip netip.Addr) bool {
 func (t *table) servers() iter.Seq[*server] {
 	return func(yield func(*server) bool) {
 		for domain, g := range t.groups {
-			if g == nil || domain == internal && g.servers[0].domain != internal {
+			if g == nil || len(g.servers) == 0 || domain == internal && g.servers[0].domain != internal {
 				continue
 			}
 			for _, s := range g.servers {

@@ -19,6 +19,9 @@ type table struct{ groups map[zone.Name]*group }
 // internal is what people use within their sites, by agreement (ICANN 2024).
 var internal = zone.MustParseName("internal")
 
+// public stands for servers of which none is of this site.
+var public = new(group)
+
 // newTable has the names that mean something only here go nowhere, unless a group
 // comes for them. Those below internal. go to servers alone that are of the same site:
 // clouds answer for some (metadata.google.internal), and no others can.
@@ -36,8 +39,11 @@ func newTable(groups map[zone.Name]*group) *table {
 	return t
 }
 
-// within is the group of the servers at private addresses, or nil.
+// within is the group of the servers at private addresses, or public.
 func (g *group) within() *group {
+	if len(g.servers) == 0 {
+		return g // they may come, and be of this site
+	}
 	in := new(group)
 	for _, s := range g.servers {
 		if ip := s.addr.AddrPort().Addr(); ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
@@ -45,7 +51,7 @@ func (g *group) within() *group {
 		}
 	}
 	if len(in.servers) == 0 {
-		return nil
+		return public
 	}
 	return in
 }
