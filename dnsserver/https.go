@@ -38,6 +38,8 @@ type httpsServer struct {
 	over     chan struct{} // closed when no more are taken
 	overOnce sync.Once
 	requests gate
+
+	answering context.Context // of answers: it outlives the stop of the server
 }
 
 func (s *Server) newHTTPS(secure *tls.Config) *httpsServer {
@@ -73,7 +75,7 @@ type connKey struct{}
 
 // run speaks HTTP until running is done, and then finishes the requests under way.
 func (h *httpsServer) run(running, answering context.Context) error {
-	h.server.BaseContext = func(net.Listener) context.Context { return answering }
+	h.answering = answering
 	stopped := make(chan struct{})
 	unhook := context.AfterFunc(running, func() {
 		defer close(stopped)
@@ -187,7 +189,7 @@ func (h *httpsServer) handle(w http.ResponseWriter, req *http.Request) {
 	if err == nil {
 		c.busy.Add(1)
 		defer c.rest()
-		if reply = h.answer(req.Context(), c.query(), msg); len(reply) == 0 {
+		if reply = h.answer(c.query(), msg); len(reply) == 0 {
 			err = errNoMessage
 		}
 	}
@@ -202,20 +204,21 @@ func (h *httpsServer) handle(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(reply) // the asker may be gone
 }
 
-// answer gives the reply to msg, or nothing.
-func (h *httpsServer) answer(ctx context.Context, q Query, msg []byte) []byte {
+// answer gives the reply to msg, or nothing. An asker that goes away ends nothing: others
+// may wait for the answer to the same question.
+func (h *httpsServer) answer(q Query, msg []byte) []byte {
 	r := h.idle.Get().(*responder)
 	defer func() {
 		r.q = Query{}
 		h.idle.Put(r)
 	}()
 	r.q = q
-	reply, wait := r.respond(ctx, msg, nil)
+	reply, wait := r.respond(h.answering, msg, nil)
 	if !wait {
 		return reply
 	}
 	later := make(chan []byte, 1)
-	if !h.s.waiters.start(ctx, &r.q, msg, 0, func(reply []byte) { later <- reply }) {
+	if !h.s.waiters.start(h.answering, &r.q, msg, 0, func(reply []byte) { later <- reply }) {
 		return r.busy(nil)
 	}
 	return <-later

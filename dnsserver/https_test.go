@@ -274,3 +274,38 @@ func TestRequestsAreLimitedInTime(t *testing.T) {
 		})
 	}
 }
+
+// Who goes away takes nothing from those who wait for the same.
+func TestAnAskerThatGoesAwayEndsNoAnswer(t *testing.T) {
+	asked, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	h := handlerFunc(func(ctx context.Context, q *Query) (*dns.Msg, error) {
+		if !q.MayWait {
+			return nil, ErrWait
+		}
+		close(asked)
+		<-goOn
+		ended <- ctx.Err()
+		return new(dns.Msg), nil
+	})
+	_, _, doh := serveTLS(t, Options{Handler: h})
+	c, err := net.Dial("tcp", doh.String())
+	check(t, err)
+	client := clientOn(t, c, "h2")
+	ctx, goAway := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://dns.test"+HTTPSPath, bytes.NewReader(query("web.svc.test. A")))
+	check(t, err)
+	req.Header.Set("Content-Type", dnsMessage)
+	gone := make(chan error, 1)
+	go func() { _, err := client.Do(req); gone <- err }()
+	<-asked
+	goAway()
+	if err := <-gone; err == nil {
+		t.Error("the asker did not go away")
+	}
+	c.Close() // the server learns of it at the latest now
+	time.Sleep(50 * time.Millisecond)
+	close(goOn)
+	if err := <-ended; err != nil {
+		t.Errorf("the answer was ended: %v", err)
+	}
+}
