@@ -35,7 +35,7 @@ var rules = []rule{
 		"helpers of tests know the zone and the DNS library that it is compared with"},
 	{"dnsserver", []string{"zone", "github.com/miekg/dns", "github.com/hashicorp/golang-lru/v2", "golang.org/x/net", "golang.org/x/sys", "golang.org/x/sync"},
 		"the DNS server reads snapshots: with a source or the program in its hands, asking one name in a test would mean to start them all"},
-	{"dnsserver/cache", []string{"dnsserver", "zone", "github.com/miekg/dns", "github.com/hashicorp/golang-lru/v2"},
+	{"dnsserver/cache", []string{"dnsserver", "zone", "github.com/miekg/dns", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
 		"a cache knows the server that asks it, and nothing of whom it asks itself"},
 	{"dnsserver/upstream", []string{"github.com/miekg/dns"},
 		"it speaks to a name server, whoever asks and whatever for"},

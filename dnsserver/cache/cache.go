@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/rollcall-dns/rollcall/dnsserver"
 )
@@ -33,8 +34,9 @@ type Cache struct {
 	now  func() time.Duration // since the cache began, on the monotonic clock
 	seed maphash.Seed
 
-	shards   []shard // a power of two
-	renewals renewals
+	shards    []shard // a power of two
+	renewals  renewals
+	replacing singleflight.Group // of entries that have ended
 
 	misses, stale, renewed atomic.Uint64
 }

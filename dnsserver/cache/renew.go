@@ -2,10 +2,12 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/rollcall-dns/rollcall/dnsserver"
 )
@@ -38,20 +40,22 @@ func newRenewals() renewals {
 	return r
 }
 
-// start runs f in a goroutine of its own, if there is a place.
-func (r *renewals) start(f func(context.Context)) bool {
+// take gives a place, if there is one, for one call of do.
+func (r *renewals) take() bool {
 	select {
 	case r.places <- struct{}{}:
+		return true
 	default:
 		return false
 	}
-	go func() {
-		defer func() { <-r.places }()
-		ctx, cancel := context.WithTimeout(r.ctx, renewTime)
-		defer cancel()
-		f(ctx)
-	}()
-	return true
+}
+
+// do calls f, and gives the place back.
+func (r *renewals) do(f func(context.Context)) {
+	defer func() { <-r.places }()
+	ctx, cancel := context.WithTimeout(r.ctx, renewTime)
+	defer cancel()
+	f(ctx)
 }
 
 // close ends what is under way, waits for it, and leaves no place for more.
@@ -71,7 +75,8 @@ func (c *Cache) renewEarly(q *dnsserver.Query, k *key, f *found) {
 		return
 	}
 	again, kept := q.Again(), *k
-	if c.renewals.start(func(ctx context.Context) { c.renew(ctx, again, &kept) }) {
+	if c.renewals.take() {
+		go c.renewals.do(func(ctx context.Context) { c.renew(ctx, again, &kept) })
 		c.renewed.Add(1)
 	}
 }
@@ -97,31 +102,35 @@ func (c *Cache) askOrStale(ctx context.Context, q *dnsserver.Query, k *key, f *f
 		}
 		return c.message(q, f)
 	}
-	type reply struct {
-		m   *dns.Msg
-		err error
-	}
-	replies := make(chan reply, 1)
-	again, kept := q.Again(), *k
-	if !f.claim(recheck) || !c.renewals.start(func(ctx context.Context) {
-		m, err := c.renew(ctx, again, &kept)
-		replies <- reply{m, err}
-	}) {
-		return c.message(q, f)
-	}
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
-	case r := <-replies:
-		if !failed(r.m, r.err) {
-			return r.m, nil
+	case r := <-c.replacement(q, k):
+		if m, _ := r.Val.(*dns.Msg); !failed(m, r.Err) {
+			return m.Copy(), nil // others may have the same
 		}
 	case <-t.C:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	f.claim(recheck) // nobody waits for that long again
 	return c.message(q, f)
 }
+
+// replacement asks for an entry that has ended, once for all who wait for it. Where too
+// many are asked for it fails at once. What is asked goes on when nobody waits any more.
+func (c *Cache) replacement(q *dnsserver.Query, k *key) <-chan singleflight.Result {
+	again, kept := q.Again(), *k
+	return c.replacing.DoChan(string(k.octets()), func() (reply any, err error) {
+		if !c.renewals.take() { // also after close
+			return nil, errBusy
+		}
+		c.renewals.do(func(ctx context.Context) { reply, err = c.renew(ctx, again, &kept) })
+		return reply, err
+	})
+}
+
+var errBusy = errors.New("too many answers are renewed")
 
 // failed reports whether an answer says nothing about the name (RFC 8767 §4).
 func failed(m *dns.Msg, err error) bool {

@@ -206,6 +206,32 @@ func TestAStaleNameThatDoesNotExist(t *testing.T) {
 	})
 }
 
+// As long as nothing has failed, nobody gets an old answer.
+func TestAllWhoAskAtTheEndGetTheNewAnswer(t *testing.T) {
+	inBubble(t, time.Hour, func(t *testing.T, o *origin, c *Cache) {
+		m := messageOf(t, askA, "NOERROR", "an a.example. 100 A 192.0.2.2")
+		o.do(askA, func(context.Context, *dnsserver.Query) (*dns.Msg, error) {
+			time.Sleep(time.Second)
+			return m, nil
+		})
+		time.Sleep(101 * time.Second)
+		askers := make([]string, 5)
+		var done sync.WaitGroup
+		for i := range askers {
+			done.Go(func() {
+				time.Sleep(time.Duration(i) * 100 * time.Millisecond)
+				if askers[i] = askMemory(t, c, askA); askers[i] == "" {
+					askers[i] = askOnce(t, c, askA)
+				}
+			})
+		}
+		done.Wait()
+		if slices.ContainsFunc(askers, func(s string) bool { return s != newer }) || o.count(askA) != 2 {
+			t.Errorf("got %q after %d questions", askers, o.count(askA))
+		}
+	})
+}
+
 func TestALateAnswerIsRemembered(t *testing.T) {
 	inBubble(t, time.Hour, func(t *testing.T, o *origin, c *Cache) {
 		m := messageOf(t, askA, "NOERROR", "an a.example. 100 A 192.0.2.2")
