@@ -84,7 +84,7 @@ func (s *server) changer(due <-chan int, made *atomic.Int64) error {
 	var b []byte
 	for n := range due {
 		const stride = 7919 // a prime: all instances have their turn
-		b = s.world.appendPut(b[:0], n*stride%s.world.instances(), 1+int(time.Now().UnixNano()>>20&0x3fff))
+		b = s.world.AppendPut(b[:0], n*stride%s.world.Len(), 1+int(time.Now().UnixNano()>>20&0x3fff))
 		if err := c.Put(b); err != nil {
 			return err
 		}

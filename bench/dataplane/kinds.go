@@ -25,6 +25,9 @@ func floor(_ *world, dir string, port int) ([]string, error) {
 	return []string{program, strconv.Itoa(port)}, nil
 }
 
+// registrars is how many connections register at the same time.
+const registrars = 16
+
 func rollcall(o options) kind {
 	program, err := filepath.Abs(o.rollcall)
 	k := kind{name: "rollcall"}
@@ -37,7 +40,9 @@ func rollcall(o options) kind {
 		return argv, err
 	}
 	if o.set != cached {
-		k.ready = func(ctx context.Context, s *server) error { return s.world.register(ctx, s.http()) }
+		k.ready = func(ctx context.Context, s *server) error {
+			return s.world.Register(ctx, s.http(), registrars, 0, s.world.Len())
+		}
 	}
 	return k
 }

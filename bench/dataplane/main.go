@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rollcall-dns/rollcall/bench/internal/fleet"
 	"github.com/rollcall-dns/rollcall/bench/internal/pinned"
 )
 
@@ -60,7 +61,7 @@ func main() {
 		}
 		return
 	}
-	if err := pinned.Self(); err != nil {
+	if err := pinned.Self(pinned.Generator); err != nil {
 		log.Fatal("dataplane: ", err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -76,7 +77,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	w := world{dir: dir, services: o.services, members: o.members, set: o.set, over: o.over}
+	w := world{Fleet: fleet.Fleet{Services: o.services, Members: o.members, Lease: "1h"}, dir: dir, set: o.set, over: o.over}
 	if err := w.write(); err != nil {
 		return err
 	}

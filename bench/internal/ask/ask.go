@@ -25,22 +25,23 @@ const sockets = 8
 // lastAnswers is how long answers are waited for after the last question.
 const lastAnswers = 200 * time.Millisecond
 
-// Steadily asks rate questions a second until ctx is done. The answers are in no order; what
-// is missing of sent was lost, or took longer than 65,536 further questions of its socket.
-func Steadily(ctx context.Context, addr string, msgs [][]byte, rate int) (answers []Answer, sent int, err error) {
+// Steadily asks rate questions a second until ctx is done. It gives what was answered,
+// and when the questions were sent that were not, in no order: what takes longer than
+// 65,536 further questions of its socket counts as lost.
+func Steadily(ctx context.Context, addr string, msgs [][]byte, rate int) (answers []Answer, lost []time.Duration, err error) {
 	var readers sync.WaitGroup
 	askers := make([]*asker, sockets)
 	began := time.Now()
 	for i := range askers {
 		c, err := net.Dial("udp", addr)
 		if err != nil {
-			return nil, 0, err
+			return nil, nil, err
 		}
 		defer c.Close()
 		askers[i] = &asker{conn: c, began: began}
 		readers.Go(askers[i].read)
 	}
-	sent = Pace(ctx, rate, func(n int) {
+	Pace(ctx, rate, func(n int) {
 		askers[n%sockets].ask(uint16(n/sockets), msgs[n%len(msgs)])
 	})
 	time.Sleep(lastAnswers)
@@ -50,11 +51,12 @@ func Steadily(ctx context.Context, addr string, msgs [][]byte, rate int) (answer
 	readers.Wait()
 	for _, a := range askers {
 		answers = append(answers, a.answers...)
+		lost = append(lost, a.missing()...)
 	}
 	if len(answers) == 0 {
-		return nil, sent, fmt.Errorf("no answer from %s", addr)
+		return nil, lost, fmt.Errorf("no answer from %s", addr)
 	}
-	return answers, sent, nil
+	return answers, lost, nil
 }
 
 // Pace calls do rate times a second, a few at a time, until ctx is done, and gives how
@@ -72,14 +74,27 @@ func Pace(ctx context.Context, rate int, do func(n int)) (done int) {
 type asker struct {
 	conn    net.Conn
 	began   time.Time
-	at      [1 << 16]atomic.Int64 // by ID; 0: not asked
+	at      [1 << 16]atomic.Int64 // by ID; 0: not asked, or answered
 	answers []Answer
+	lost    []time.Duration
 }
 
 func (a *asker) ask(id uint16, msg []byte) {
 	binary.BigEndian.PutUint16(msg, id)
-	a.at[id].Store(int64(time.Since(a.began)))
+	if old := a.at[id].Swap(int64(time.Since(a.began))); old != 0 {
+		a.lost = append(a.lost, time.Duration(old))
+	}
 	_, _ = a.conn.Write(msg) // what is lost is counted
+}
+
+// missing gives what has no answer at the end.
+func (a *asker) missing() []time.Duration {
+	for i := range a.at {
+		if at := a.at[i].Load(); at != 0 {
+			a.lost = append(a.lost, time.Duration(at))
+		}
+	}
+	return a.lost
 }
 
 func (a *asker) read() {

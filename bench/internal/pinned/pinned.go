@@ -16,15 +16,15 @@ const (
 	Generator = "1"
 )
 
-// Self moves this process, and so all that it starts, to the core of the generator: by
-// starting again there. It is called first of all.
-func Self() error {
+// Self moves this process, and so all that it starts, to a core: by starting again
+// there. It is called first of all.
+func Self(core string) error {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return err
 	}
 	_, rest, _ := strings.Cut(string(status), "Cpus_allowed_list:")
-	if allowed, _, _ := strings.Cut(rest, "\n"); strings.TrimSpace(allowed) == Generator {
+	if allowed, _, _ := strings.Cut(rest, "\n"); strings.TrimSpace(allowed) == core {
 		return nil
 	}
 	taskset, err := exec.LookPath("taskset")
@@ -35,5 +35,5 @@ func Self() error {
 	if err != nil {
 		return err
 	}
-	return syscall.Exec(taskset, append([]string{"taskset", "-c", Generator, self}, os.Args[1:]...), os.Environ())
+	return syscall.Exec(taskset, append([]string{"taskset", "-c", core, self}, os.Args[1:]...), os.Environ())
 }

@@ -1,18 +1,16 @@
 // Package web sends HTTP requests over connections that stay open, at so little cost
 // that one core of it loads a server on another. It understands no more than the answers
-// of rollcall and of net/http: with a Content-Length, or without a body.
+// of rollcall and of net/http.
 package web
 
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
+	"net/http/httputil"
 	"strconv"
-	"sync"
-	"sync/atomic"
 )
 
 // Conn is one connection. It is used by one goroutine.
@@ -59,6 +57,10 @@ func (c *Conn) Do(request []byte) (status int, body []byte, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	if length == chunked {
+		err = c.chunks()
+		return status, c.body, err
+	}
 	if cap(c.body) < length {
 		c.body = make([]byte, length)
 	}
@@ -68,6 +70,9 @@ func (c *Conn) Do(request []byte) (status int, body []byte, err error) {
 }
 
 var contentLength = []byte("Content-Length: ")
+
+// chunked is the length of a body that comes in chunks.
+const chunked = -1
 
 // header reads to the end of the header.
 func (c *Conn) header() (length int, err error) {
@@ -79,6 +84,9 @@ func (c *Conn) header() (length int, err error) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			return length, nil
 		}
+		if string(line) == "Transfer-Encoding: chunked" {
+			length = chunked
+		}
 		if text, ok := bytes.CutPrefix(line, contentLength); ok {
 			if length, err = strconv.Atoi(string(text)); err != nil {
 				return 0, fmt.Errorf("header %q", line)
@@ -87,38 +95,16 @@ func (c *Conn) header() (length int, err error) {
 	}
 }
 
-// Each sends n requests over some connections, each when the one before it on the same
-// is answered. An answer above 299 is an error, and ends it.
-func Each(ctx context.Context, addr string, conns, n int, request func(i int, b []byte) []byte) error {
-	var next atomic.Int64
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	var all sync.WaitGroup
-	for range conns {
-		all.Go(func() {
-			if err := each(ctx, addr, func() int { return int(next.Add(1)) - 1 }, n, request); err != nil {
-				fail(err)
-			}
-		})
-	}
-	all.Wait()
-	return context.Cause(ctx)
-}
-
-func each(ctx context.Context, addr string, next func() int, n int, request func(i int, b []byte) []byte) error {
-	c, err := Dial(addr)
+// chunks reads a body of chunks, and what ends them.
+func (c *Conn) chunks() error {
+	b := bytes.NewBuffer(c.body[:0])
+	_, err := b.ReadFrom(httputil.NewChunkedReader(c.in))
+	c.body = b.Bytes()
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	var b []byte
-	for i := next(); i < n && ctx.Err() == nil; i = next() {
-		b = request(i, b[:0])
-		if err := c.Put(b); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = c.in.Discard(len("\r\n"))
+	return err
 }
 
 // Put sends a request that must succeed.

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/rollcall-dns/rollcall/bench/internal/ask"
+	"github.com/rollcall-dns/rollcall/bench/internal/pinned"
+)
+
+const (
+	dnsAddr  = "127.0.0.1:5490"
+	httpAddr = "127.0.0.1:5491"
+)
+
+// The times before and after the flood, and the rate of those who ask all the while.
+const (
+	before  = 5 * time.Second
+	after   = 10 * time.Second
+	quietly = 200
+)
+
+func run(ctx context.Context, o options) (err error) {
+	dir, err := os.MkdirTemp("", "flood")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if o.rollcall, err = filepath.Abs(o.rollcall); err != nil {
+		return err
+	}
+	s, release, err := start(ctx, o, dir)
+	if err != nil {
+		return err
+	}
+	defer release()
+	defer s.Stop()
+	r := results{Share: o.share, Period: o.period}
+	if r.Capacity, err = capacity(ctx); err != nil {
+		return err
+	}
+	log.Printf("capacity: %.0f answers a second; asking %.0f", r.Capacity, o.times*r.Capacity)
+	if err := r.flood(ctx, o, s); err != nil {
+		return err
+	}
+	r.print(os.Stdout)
+	if o.out == "" {
+		return nil
+	}
+	raw, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.out, append(raw, '\n'), 0o644)
+}
+
+// start gives a server that knows its instances, and is held to its share.
+func start(ctx context.Context, o options, dir string) (s *pinned.Process, release func(), err error) {
+	s, err = pinned.Start("rollcall", pinned.Server, dir, []string{o.rollcall, "serve", "--docker", "off",
+		"--upstream", "off", "--log-level", "warn", "--dns", dnsAddr, "--http", httpAddr})
+	if err != nil {
+		return nil, nil, err
+	}
+	for tries := 0; ; tries++ {
+		if err = registered.Register(ctx, httpAddr, 16, 0, registered.Len()); err == nil || tries == 50 || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond) // it does not listen yet
+	}
+	if err == nil {
+		release, err = s.Hold(o.share, o.period)
+	}
+	if err != nil {
+		s.Stop()
+		return nil, nil, fmt.Errorf("%w\n%s", err, s.Log())
+	}
+	return s, release, nil
+}
+
+// capacity is how much is answered of what is too much.
+func capacity(ctx context.Context) (float64, error) {
+	const d = 3 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	answers, _, err := ask.Steadily(ctx, dnsAddr, questions(), 200_000)
+	return float64(len(answers)) / d.Seconds(), err
+}
+
+// flood asks quietly, and floods for a part of that time.
+func (r *results) flood(ctx context.Context, o options, s *pinned.Process) error {
+	asking, cancel := context.WithTimeout(ctx, before+o.time+after)
+	defer cancel()
+	watched := make(chan error, 1)
+	began := time.Now()
+	go func() { watched <- r.watch(asking, s) }()
+	poured := make(chan error, 1)
+	go func() {
+		time.Sleep(before)
+		r.Began = time.Since(began)
+		sent, err := o.pour(asking, int(o.times*r.Capacity))
+		r.Ended, r.Sent = time.Since(began), sent
+		poured <- err
+	}()
+	answers, lost, err := ask.Steadily(asking, dnsAddr, questions(), quietly)
+	for _, done := range []chan error{poured, watched} {
+		if e := <-done; err == nil {
+			err = e
+		}
+	}
+	r.answers, r.lost = answers, lost
+	r.sum()
+	return err
+}
+
+// pour floods from the other core.
+func (o options) pour(ctx context.Context, rate int) (sent int, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, "taskset", "-c", pinned.Generator, self, "-at", dnsAddr, "-rate", strconv.Itoa(rate), "-time", o.time.String())
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return 0, fmt.Errorf("flood: %w", err)
+	}
+	return sent, json.Unmarshal(out, &sent)
+}
