@@ -224,10 +224,7 @@ func (w *writer) endSync(source string, o *owned) {
 
 func (w *writer) put(source string, o *owned, in *Instance) error {
 	next := *in
-	next.Endpoints = slices.Clone(in.Endpoints)
-	for i := range next.Endpoints {
-		next.Endpoints[i].Addr = next.Endpoints[i].Addr.Unmap()
-	}
+	next.Endpoints = unmapped(in.Endpoints)
 	key := Key{source, in.ID}
 	if err := w.admit(key, o, next.Validate()); err != nil {
 		return err
@@ -237,12 +234,24 @@ func (w *writer) put(source string, o *owned, in *Instance) error {
 		w.drop(key, o) // a static record of this ID
 	}
 	w.judge(key, &next)
-	if known && old.in.Equal(&next) {
+	if known && old.instance().Equal(&next) {
 		return nil
 	}
 	o.ids[in.ID] = struct{}{}
-	w.replace(old, w.compile(key, next))
+	w.replace(old, w.compile(source, &next))
 	return nil
+}
+
+// unmapped gives endpoints whose addresses are not those of IPv4 in IPv6.
+func unmapped(list []Endpoint) []Endpoint {
+	if !slices.ContainsFunc(list, func(e Endpoint) bool { return e.Addr.Is4In6() }) {
+		return list
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Addr = list[i].Addr.Unmap()
+	}
+	return list
 }
 
 // admit decides whether something of a source may be in the zone, and notes that it
@@ -312,7 +321,7 @@ func (w *writer) setNetworks(source string, o *owned, networks []Network) {
 	o.networks = slices.Clone(networks)
 	w.changed = true
 	for _, old := range w.movedBy(touched) {
-		w.replace(old, w.compile(old.key, old.in))
+		w.replace(old, w.compile(old.source, old.instance()))
 	}
 }
 

@@ -49,15 +49,16 @@ func (w *writer) rebrowse(old, e *entry) {
 
 // sameOffer reports whether two entries are browsed under the same names.
 func sameOffer(a, b *entry) bool {
-	return a.members[0].targets[0] == b.members[0].targets[0] && (a.mask == 0) == (b.mask == 0) &&
+	return a.first.targets[0] == b.first.targets[0] && (a.mask == 0) == (b.mask == 0) &&
 		slices.Equal(a.in.Tags, b.in.Tags) &&
 		slices.EqualFunc(a.in.Endpoints, b.in.Endpoints, func(x, y Endpoint) bool { return slices.Equal(x.Ports, y.Ports) })
 }
 
 // offer counts an entry in, or out by -1.
 func (w *writer) offer(e *entry, by int) {
-	types, subs := typesOf(&e.in), subtypesOf(&e.in)
-	if target := e.members[0].targets[0]; len(types) > 0 && len(target)-1 > maxLabel {
+	in := e.instance()
+	types, subs := typesOf(in), subtypesOf(in)
+	if target := e.first.targets[0]; len(types) > 0 && len(target)-1 > maxLabel {
 		if l := string(appendInstance(nil, target)); by > 0 {
 			w.browse.long.Set(w.edit, l, target)
 		} else {
@@ -98,11 +99,12 @@ func (g *group) count(ed *hamt.Edit, e *entry, by int) {
 	if e.mask == 0 {
 		return
 	}
-	n, _ := g.some.Get(e.names[0])
+	service := e.first.service()
+	n, _ := g.some.Get(service)
 	if n += by; n > 0 {
-		g.some.Set(ed, e.names[0], n)
+		g.some.Set(ed, service, n)
 	} else {
-		g.some.Delete(ed, e.names[0])
+		g.some.Delete(ed, service)
 	}
 }
 

@@ -183,9 +183,9 @@ func (f *filter) srv(a *Answer, m *member, i int, ttl uint32) bool {
 // texts collects the metadata of instances; the asker's network does not matter.
 func (f *filter) texts(q *Question, a *Answer) {
 	f.each(q, a, maskTXT, func(m *member) bool {
-		if m.e.txt == "" {
+		if m.e.in.txt == "" {
 			return true
 		}
-		return a.add(Record{Type: TypeTXT, TTL: m.ttlAt(q.Now), body: m.e.txt})
+		return a.add(Record{Type: TypeTXT, TTL: m.ttlAt(q.Now), body: m.e.in.txt})
 	})
 }

@@ -10,56 +10,15 @@ import (
 	"strings"
 )
 
-// entry is an instance made ready for answering. It never changes once it is
-// published.
-type entry struct {
-	key     Key
-	in      Instance
-	names   []string  // service names, relative and canonical, without repetition
-	members []*member // one for each of names
-	spots   []spot    // one for each of in.Endpoints
-	mask    uint64    // 0 unless up, or failed: nothing of it is answered
-	tags    uint64    // bits of its tags by their hash
-	ttl     uint32
-	failed  uint32 // the second in which its checks have failed, if it can be brought back; else 0
-	txt     string // rdata of TXT (RFC 1035 §3.3.14); "" is no record
-}
-
-// spot is what answering needs to know of an endpoint beside itself.
-type spot struct {
-	nets  netSet // the networks it is on; none is reachable from anywhere
-	group uint8  // which target it belongs to
-}
-
-// groups is how many targets each member needs.
-func (e *entry) groups() uint8 {
-	n := uint8(1)
-	for i := range e.spots {
-		n = max(n, e.spots[i].group+1)
-	}
-	return n
-}
-
-// member is an entry under one of its service names. Its targets are relative
-// names in wire form: "<host>.<service>", "<host>-2.<service>", ….
-type member struct {
-	e       *entry
-	targets []string
-}
-
 // compile derives all that does not depend on other instances. The instance is valid.
-func (w *writer) compile(key Key, in Instance) *entry {
-	e := &entry{key: key, in: in, ttl: uint32(in.TTL.Seconds()), txt: txtOf(in.Meta)}
+func (w *writer) compile(source string, in *Instance) *entry {
+	e := newEntry(source, in)
+	e.ttl = uint32(in.TTL.Seconds())
 	if in.TTL == 0 {
 		e.ttl = w.ttl
 	}
-	if e.failed = w.failedAt(key, &in); e.failed > 0 {
+	if e.failed = w.failedAt(e.key(), in); e.failed > 0 {
 		e.ttl = min(e.ttl, fallbackTTL)
-	}
-	for _, s := range append([]string{in.Service}, in.Aliases...) {
-		if rel, _ := parseLabels(s); !slices.Contains(e.names, rel) {
-			e.names = append(e.names, rel)
-		}
 	}
 	for _, t := range in.Tags {
 		e.tags |= tagBits(tagLabel(t))
@@ -68,21 +27,33 @@ func (w *writer) compile(key Key, in Instance) *entry {
 	return e
 }
 
+// namesOf are the service names of an instance, relative and canonical, without
+// repetition.
+func namesOf(in *Instance) []string {
+	first, _ := parseLabels(in.Service)
+	names := []string{first}
+	for _, s := range in.Aliases {
+		if rel, _ := parseLabels(s); !slices.Contains(names, rel) {
+			names = append(names, rel)
+		}
+	}
+	return names
+}
+
 // place finds the networks of each endpoint and groups those with the same ports.
 // Endpoints that are bound to a network and those that are not are never answered
 // together, so each kind counts its groups from the first target.
 func (w *writer) place(e *entry) {
-	e.spots = make([]spot, len(e.in.Endpoints))
 	var heads [2][]int // by kind, the first endpoint of each group
 	mask := uint64(0)
-	if e.txt != "" {
+	if e.in.txt != "" {
 		mask |= maskTXT
 	}
 	for i := range e.in.Endpoints {
 		ep := &e.in.Endpoints[i]
 		s := &e.spots[i]
 		if ep.Network != "" {
-			s.nets = setOf(netOf(e.key.Source, ep.Network))
+			s.nets = setOf(netOf(e.source, ep.Network))
 		} else {
 			s.nets = setOf(w.networksAt(ep.Addr)...)
 		}
@@ -183,9 +154,11 @@ func digest(s string) string {
 	return strings.Repeat("0", 6-len(d)) + d
 }
 
-// targetsOf are the names of an instance's groups under a service.
-func targetsOf(host, service string, groups uint8) []string {
-	t := make([]string, groups)
+// targetsOf gives the names of an instance's groups under a service, in t if they fit.
+func targetsOf(t []string, host, service string, groups uint8) []string {
+	if len(t) != int(groups) {
+		t = make([]string, groups)
+	}
 	for g := range t {
 		t[g] = label(groupLabel(host, uint8(g))) + service
 	}
@@ -200,7 +173,7 @@ func groupLabel(host string, g uint8) string {
 }
 
 // srvHead is the rdata of an SRV record before its target (RFC 2782).
-func srvHead(b *[16]byte, in *Instance, p *Port) {
+func srvHead(b *[16]byte, in *kept, p *Port) {
 	binary.BigEndian.PutUint16(b[0:], in.Priority)
 	binary.BigEndian.PutUint16(b[2:], in.Weight)
 	binary.BigEndian.PutUint16(b[4:], p.Number)

@@ -135,7 +135,7 @@ func (s *Snapshot) instance(a *Answer, l, set string) (*member, *service) {
 		return nil, nil
 	}
 	in, _ := n.svc.sets.Get(set)
-	if m := in.get(target); m != nil && m == m.e.members[0] {
+	if m := in.get(target); m != nil && m == &m.e.first {
 		return m, n.svc
 	}
 	return nil, nil

@@ -62,7 +62,7 @@ func (s *Snapshot) members(l *listing, q *Question, a *Answer, yield func(*membe
 		f.list, _ = n.svc.sets.Get(l.set)
 		f.choice = n.svc.choose()
 		f.each(q, a, maskAll, func(m *member) bool {
-			if m == m.e.members[0] {
+			if m == &m.e.first {
 				more = yield(m)
 			}
 			return more
@@ -104,8 +104,8 @@ func (f *filter) descriptions(q *Question, a *Answer) {
 
 // description is the rdata of TXT: at least an empty string (RFC 6763 §6.1).
 func (e *entry) description() string {
-	if e.txt == "" {
+	if e.in.txt == "" {
 		return "\x00"
 	}
-	return e.txt
+	return e.in.txt
 }

@@ -14,9 +14,10 @@ func (s *Snapshot) listBrowsing(d Name, add func(Listed)) {
 
 // listTypes gives the records by which one instance is browsed.
 func (e *entry) listTypes(d Name, add func(owner string, on netSet, r Record)) {
-	m, subs := e.members[0], subtypesOf(&e.in)
+	m, in := &e.first, e.instance()
+	subs := subtypesOf(in)
 	l := string(appendInstance(nil, m.targets[0]))
-	for i, t := range typesOf(&e.in) {
+	for i, t := range typesOf(in) {
 		name := l + t
 		here := Record{Type: TypePTR, TTL: e.ttl, body: name, tail: d}
 		add(services, netSet{}, Record{Type: TypePTR, TTL: e.ttl, body: t, tail: d})

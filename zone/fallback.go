@@ -133,7 +133,7 @@ func (s *Snapshot) answers(m *member) bool {
 	if m.e.mask&maskFailed == 0 {
 		return m.e.mask&maskUp != 0
 	}
-	n, _ := s.nodes.Get(cut(m.targets[0]))
+	n, _ := s.nodes.Get(m.service())
 	c := n.svc.choose()
 	return c.state == maskFailed && c.has(m.e)
 }
@@ -145,9 +145,9 @@ func (s *Snapshot) Fallback(k Key) (services []string) {
 	if !ok || e.failed == 0 {
 		return nil
 	}
-	for i, m := range e.members {
+	for m := range e.members() {
 		if s.answers(m) {
-			services = append(services, relString(e.names[i]))
+			services = append(services, relString(m.service()))
 		}
 	}
 	return services

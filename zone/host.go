@@ -6,14 +6,13 @@ import (
 	"strings"
 )
 
-// hostFor gives the entry a host in a service: the one it wishes for, or that with a
+// hostFor gives the entry a host in a service: the one that it wishes for, or that with a
 // suffix, whichever is the first to be free. The suffix depends on the entry alone, so
 // that a change of it keeps its name.
-func (w *writer) hostFor(svc *service, e *entry) string {
-	wish := hostOf(&e.in)
+func (w *writer) hostFor(svc *service, e *entry, wish string) string {
 	host := wish
 	for try := 0; !w.free(svc, host, e.groups()); try++ {
-		host = suffixed(wish, e.key, try)
+		host = suffixed(wish, e.key(), try)
 	}
 	return host
 }
@@ -44,7 +43,7 @@ func (w *writer) yield(name string) {
 		return
 	}
 	if m, _ := parent.svc.target(name); m != nil {
-		w.replace(m.e, w.compile(m.e.key, m.e.in))
+		w.replace(m.e, w.compile(m.e.source, m.e.instance()))
 	}
 }
 
@@ -78,14 +77,14 @@ func (w *writer) grantHost(name, host string) {
 		if !strings.HasPrefix(m.targets[0], suffixedPrefix(host)) {
 			break
 		}
-		if hostOf(&m.e.in) == host {
+		if hostOf(m.e.instance()) == host {
 			wishing = append(wishing, m.e)
 		}
 	}
-	slices.SortFunc(wishing, func(a, b *entry) int { return a.key.compare(b.key) })
+	slices.SortFunc(wishing, func(a, b *entry) int { return a.key().compare(b.key()) })
 	for _, e := range wishing {
 		if w.free(n.svc, host, e.groups()) {
-			w.replace(e, w.compile(e.key, e.in))
+			w.replace(e, w.compile(e.source, e.instance()))
 			return
 		}
 	}

@@ -14,33 +14,35 @@ func (w *writer) replace(old, e *entry) {
 	w.changed = true
 	w.enter(e)
 	// All services first: one of them may claim the name of a host in another.
-	for _, name := range e.names {
+	in := e.instance()
+	names, keys, wish := namesOf(in), keysOf(in), hostOf(in)
+	for _, name := range names {
 		if _, created := w.service(name); created {
 			w.yield(name)
 		}
 	}
-	for i, name := range e.names {
+	for i, name := range names {
 		svc, _ := w.service(name)
-		host := w.hostFor(svc, e)
-		m := &member{e: e, targets: targetsOf(host, name, e.groups())}
-		e.members = append(e.members, m)
-		svc.add(m)
-		if i == 0 {
-			w.point(m)
+		m := &e.first
+		if i > 0 {
+			m = &member{e: e}
+			e.in.more.members = append(e.in.more.members, m)
 		}
+		m.targets = targetsOf(m.targets, w.hostFor(svc, e, wish), svc.name, e.groups())
+		svc.add(m, keys)
 	}
+	w.point(&e.first)
 	w.rebrowse(old, e)
 }
 
 // remove takes an entry out of its services, but leaves it in entries.
 func (w *writer) remove(e *entry) {
-	for i, m := range e.members {
-		svc, _ := w.service(e.names[i])
-		svc.remove(m)
+	keys := keysOf(e.instance())
+	w.unpoint(&e.first)
+	for m := range e.members() {
+		svc, _ := w.service(m.service())
+		svc.remove(m, keys)
 		w.freed = append(w.freed, m.targets...)
-		if i == 0 {
-			w.unpoint(m)
-		}
 		if svc.members.len() == 0 {
 			w.removeService(svc.name)
 		}
@@ -50,19 +52,19 @@ func (w *writer) remove(e *entry) {
 // enter puts an entry in the place of the one with its key, and leave takes it away.
 func (w *writer) enter(e *entry) {
 	var by counts
-	if old, ok := w.entries.Get(e.key); ok {
+	if old, ok := w.entries.Get(e.key()); ok {
 		by.states[old.in.State]--
 	}
 	by.states[e.in.State]++
-	w.entries.Set(w.edit, e.key, e)
-	w.count(e.key.Source, by)
+	w.entries.Set(w.edit, e.key(), e)
+	w.count(e.source, by)
 }
 
 func (w *writer) leave(e *entry) {
 	var by counts
 	by.states[e.in.State]--
-	w.entries.Delete(w.edit, e.key)
-	w.count(e.key.Source, by)
+	w.entries.Delete(w.edit, e.key())
+	w.count(e.source, by)
 }
 
 // counts is how many entries, by their state, and static records there are.
@@ -140,6 +142,7 @@ func (w *writer) service(name string) (svc *service, created bool) {
 	var next service
 	if ok && n.svc != nil {
 		next = *n.svc
+		name = next.name // one string for all
 	} else {
 		created = true
 		if !ok {

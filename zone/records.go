@@ -23,10 +23,12 @@ func (s *Snapshot) Names(k Key) []Name {
 	}
 	d := s.domains[0]
 	var names []Name
-	for i, m := range e.members {
-		names = append(names, Name(e.names[i])+d)
-		for _, set := range slices.DeleteFunc(keysOf(&e.in), func(k string) bool { return k == httpsLabel }) {
-			names = append(names, Name(set+e.names[i])+d)
+	sets := slices.DeleteFunc(keysOf(e.instance()), func(k string) bool { return k == httpsLabel })
+	for m := range e.members() {
+		service := m.service()
+		names = append(names, Name(service)+d)
+		for _, set := range sets {
+			names = append(names, Name(set+service)+d)
 		}
 		for _, t := range m.targets {
 			names = append(names, Name(t)+d)
@@ -65,13 +67,13 @@ func (s *Snapshot) Records() iter.Seq[Listed] {
 			if e.mask == 0 {
 				continue
 			}
-			for i, m := range e.members {
+			for m := range e.members() {
 				if !s.answers(m) {
 					continue
 				}
-				m.list(e.names[i], d, add)
-				m.listHTTPS(e.names[i], d, add)
-				if i == 0 {
+				m.list(m.service(), d, add)
+				m.listHTTPS(m.service(), d, add)
+				if m == &e.first {
 					e.listTypes(d, add)
 					m.listPointers(d, func(l Listed) { all = append(all, l) })
 				}
@@ -90,7 +92,7 @@ func (s *Snapshot) Records() iter.Seq[Listed] {
 // list gives the records of one member.
 func (m *member) list(service string, d Name, add func(owner string, on netSet, r Record)) {
 	e := m.e
-	sets := setsOf(&e.in)
+	sets := setsOf(e.instance())
 	for i := range e.spots {
 		g, on := e.spots[i].group, e.spots[i].nets
 		r, _ := address(m, i)
@@ -115,8 +117,8 @@ func (m *member) list(service string, d Name, add func(owner string, on netSet, 
 			}
 		}
 	}
-	if e.txt != "" {
-		txt := Record{Type: TypeTXT, TTL: e.ttl, body: e.txt}
+	if e.in.txt != "" {
+		txt := Record{Type: TypeTXT, TTL: e.ttl, body: e.in.txt}
 		add(service, netSet{}, txt)
 		for _, t := range m.targets {
 			add(t, netSet{}, txt)

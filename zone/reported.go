@@ -29,7 +29,7 @@ func (z *Zone) Reported(source string, page int) []Change {
 		}
 		key := Key{source, id}
 		if e, ok := z.w.entries.Get(key); ok {
-			c.Put = append(c.Put, e.in)
+			c.Put = append(c.Put, *e.instance())
 			if j := z.w.judged[key]; j != nil {
 				in := &c.Put[len(c.Put)-1]
 				in.State, in.Reason = j.said.state, j.said.reason

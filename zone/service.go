@@ -77,20 +77,21 @@ func (s *service) suffixed(l string) *member {
 	if i < 1 || l[i] != '-' {
 		return nil
 	}
-	if m := s.members.get(label(l[:i]) + s.name); m != nil && suffixed(l[:i], m.e.key, 0) == l {
+	if m := s.members.get(label(l[:i]) + s.name); m != nil && suffixed(l[:i], m.e.key(), 0) == l {
 		return m
 	}
 	return nil
 }
 
-// add and remove change a service that the batch owns. Most sets hold all members, as
+// add and remove change a service that the batch owns. Keys are those of the member's
+// instance. Most sets hold all members, as
 // with a port that they all have: such a set is the list of members itself, and costs
 // neither memory nor time of its own.
-func (s *service) add(m *member) {
+func (s *service) add(m *member, keys []string) {
 	before := s.members.len()
 	s.members = s.members.with(m)
 	s.enters(m.e)
-	for _, k := range keysOf(&m.e.in) {
+	for _, k := range keys {
 		l, had := s.sets.Get(k)
 		if !had {
 			k = unique.Make(k).Value() // most services share their few keys
@@ -105,11 +106,11 @@ func (s *service) add(m *member) {
 	}
 }
 
-func (s *service) remove(m *member) {
+func (s *service) remove(m *member, keys []string) {
 	before := s.members.len()
 	s.members = s.members.without(m.targets[0])
 	s.leaves(m.e)
-	for _, k := range keysOf(&m.e.in) {
+	for _, k := range keys {
 		l, had := s.sets.Get(k)
 		if !had {
 			continue

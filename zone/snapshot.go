@@ -77,7 +77,7 @@ func (s *Snapshot) Len() int { return s.entries.Len() }
 // Instance finds one instance, answered or not.
 func (s *Snapshot) Instance(k Key) (*Instance, bool) {
 	if e, ok := s.entries.Get(k); ok {
-		return &e.in, true
+		return e.instance(), true
 	}
 	return nil, false
 }
@@ -86,7 +86,7 @@ func (s *Snapshot) Instance(k Key) (*Instance, bool) {
 func (s *Snapshot) Instances() iter.Seq2[Key, *Instance] {
 	return func(yield func(Key, *Instance) bool) {
 		for k, e := range s.entries.All() {
-			if !yield(k, &e.in) {
+			if !yield(k, e.instance()) {
 				return
 			}
 		}
@@ -107,7 +107,7 @@ func (s *Snapshot) Service(name string) iter.Seq2[Key, *Instance] {
 			return
 		}
 		for m := range n.svc.members.all() {
-			if !yield(m.e.key, &m.e.in) {
+			if !yield(m.e.key(), m.e.instance()) {
 				return
 			}
 		}

@@ -72,10 +72,10 @@ func (w *writer) setVerdict(v *Verdict) {
 	j.found, j.failed = opinion{v.State, v.Reason}, v.Failed
 	old, _ := w.entries.Get(v.Key)
 	now := j.state()
-	if (opinion{old.in.State, old.in.Reason}) == now && old.failed == w.failedAt(v.Key, &old.in) {
+	next := old.instance()
+	if (opinion{next.State, next.Reason}) == now && old.failed == w.failedAt(v.Key, next) {
 		return
 	}
-	next := old.in
 	next.State, next.Reason = now.state, now.reason
-	w.replace(old, w.compile(v.Key, next))
+	w.replace(old, w.compile(v.Key.Source, next))
 }

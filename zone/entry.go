@@ -1,0 +1,136 @@
+package zone
+
+import (
+	"iter"
+	"time"
+)
+
+// entry is an instance made ready for answering. It never changes once it is
+// published. What a lookup reads of each member stands first, on one line of the
+// processor's cache, and what few instances have is kept apart.
+type entry struct {
+	mask   uint64 // 0 unless up, or failed: nothing of it is answered
+	tags   uint64 // bits of its tags by their hash
+	ttl    uint32
+	failed uint32 // the second in which its checks have failed, if it can be brought back; else 0
+	in     kept
+	source string
+	spots  []spot // one for each of in.Endpoints
+	first  member // under the name of its service
+}
+
+// kept is an Instance as it is kept.
+type kept struct {
+	Lease     *Lease
+	Endpoints []Endpoint
+	Priority  uint16
+	Weight    uint16
+	State     State
+	Fallback  Fallback
+	ID        string
+	Service   string
+	Host      string
+	TTL       time.Duration
+	Revision  uint64
+	*more     // nil when there is nothing in it
+}
+
+// more is what few instances have.
+type more struct {
+	Aliases []string
+	Tags    []string
+	Meta    map[string]string
+	Reason  string
+	Checks  []Check
+	txt     string    // rdata of TXT (RFC 1035 §3.3.14); "" is no record
+	members []*member // under its aliases
+}
+
+// spot is what answering needs to know of an endpoint beside itself.
+type spot struct {
+	nets  netSet // the networks it is on; none is reachable from anywhere
+	group uint8  // which target it belongs to
+}
+
+// member is an entry under one of its service names. Its targets are relative
+// names in wire form: "<host>.<service>", "<host>-2.<service>", ….
+type member struct {
+	e       *entry
+	targets []string
+}
+
+// groups is how many targets each member needs.
+func (e *entry) groups() uint8 {
+	n := uint8(1)
+	for i := range e.spots {
+		n = max(n, e.spots[i].group+1)
+	}
+	return n
+}
+
+// service is the name of the service, relative and in wire form.
+func (m *member) service() string { return cut(m.targets[0]) }
+
+// solo is an entry with all that one with one endpoint and one target has: what is
+// read together is allocated together.
+type solo struct {
+	entry
+	targets   [1]string
+	spots     [1]spot
+	endpoints [1]Endpoint
+}
+
+// newEntry gives an entry for an instance that lacks all that is derived.
+func newEntry(source string, in *Instance) *entry {
+	e := new(entry)
+	endpoints := in.Endpoints
+	if len(endpoints) == 1 {
+		s := new(solo)
+		s.endpoints[0] = endpoints[0]
+		e, endpoints = &s.entry, s.endpoints[:]
+		e.spots, e.first.targets = s.spots[:], s.targets[:]
+	} else {
+		e.spots = make([]spot, len(endpoints))
+	}
+	e.first.e, e.source = e, source
+	e.in = kept{
+		Lease: in.Lease, Endpoints: endpoints, Priority: in.Priority, Weight: in.Weight, State: in.State, Fallback: in.Fallback,
+		ID: in.ID, Service: in.Service, Host: in.Host, TTL: in.TTL, Revision: in.Revision, more: moreOf(in),
+	}
+	return e
+}
+
+// noMore is what an entry has that has no more. Nobody changes it.
+var noMore more
+
+func moreOf(in *Instance) *more {
+	if len(in.Aliases) == 0 && len(in.Tags) == 0 && len(in.Meta) == 0 && in.Reason == "" && len(in.Checks) == 0 {
+		return &noMore
+	}
+	return &more{Aliases: in.Aliases, Tags: in.Tags, Meta: in.Meta, Reason: in.Reason, Checks: in.Checks, txt: txtOf(in.Meta)}
+}
+
+func (e *entry) key() Key { return Key{e.source, e.in.ID} }
+
+// instance is what the entry was made of.
+func (e *entry) instance() *Instance {
+	k := &e.in
+	return &Instance{
+		ID: k.ID, Service: k.Service, Aliases: k.Aliases, Host: k.Host, Endpoints: k.Endpoints, Priority: k.Priority, Weight: k.Weight,
+		Tags: k.Tags, Meta: k.Meta, TTL: k.TTL, State: k.State, Fallback: k.Fallback, Reason: k.Reason, Lease: k.Lease, Checks: k.Checks, Revision: k.Revision,
+	}
+}
+
+// members are the entry under each of its service names, without repetition.
+func (e *entry) members() iter.Seq[*member] {
+	return func(yield func(*member) bool) {
+		if !yield(&e.first) {
+			return
+		}
+		for _, m := range e.in.more.members {
+			if !yield(m) {
+				return
+			}
+		}
+	}
+}
