@@ -126,7 +126,7 @@ func askCache(method string, u *url.URL, v any) error {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
 	if err == nil && resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("ask %s about the cache: %s: %s", u.Host, resp.Status, strings.TrimSpace(string(body)))
+		return fmt.Errorf("ask %s about the cache: %s", u.Host, reasonOf(resp.Status, body))
 	}
 	if err == nil {
 		err = json.Unmarshal(body, v)
@@ -135,4 +135,13 @@ func askCache(method string, u *url.URL, v any) error {
 		return fmt.Errorf("ask %s about the cache: %w", u.Host, err)
 	}
 	return nil
+}
+
+// reasonOf is what a refusal says (RFC 9457), or what there is of one.
+func reasonOf(status string, body []byte) string {
+	var problem struct{ Detail string }
+	if json.Unmarshal(body, &problem) == nil && problem.Detail != "" {
+		return problem.Detail
+	}
+	return status + ": " + strings.TrimSpace(string(body))
 }

@@ -16,7 +16,7 @@ func scrub(m *dns.Msg) {
 	q := m.Question[0]
 	names := chain(make([]string, 0, 4), q, m.Answer)
 	m.Answer = slices.DeleteFunc(m.Answer, func(rr dns.RR) bool { return !answers(rr, q.Qtype, names) })
-	m.Ns = scrubAuthority(m.Ns, names)
+	m.Ns = scrubAuthority(m.Ns, names, len(m.Answer) > 0)
 	m.Extra = scrubAdditional(m.Extra, m.Answer, serviceOf(q.Name))
 }
 
@@ -68,8 +68,9 @@ func answers(rr dns.RR, qtype uint16, names []string) bool {
 }
 
 // scrubAuthority keeps what says where a zone of the chain begins, and the proofs from
-// such a zone.
-func scrubAuthority(rrs []dns.RR, names []string) []dns.RR {
+// such a zone. Beside an answer name servers are of no use to who asks: they take its
+// room, and teach caches behind us what nobody asked for (CVE-2025-40778).
+func scrubAuthority(rrs []dns.RR, names []string, answered bool) []dns.RR {
 	apex, found := "", false
 	for _, rr := range rrs {
 		if h := rr.Header(); (h.Rrtype == dns.TypeSOA || h.Rrtype == dns.TypeNS) && above(h.Name, names) {
@@ -79,10 +80,15 @@ func scrubAuthority(rrs []dns.RR, names []string) []dns.RR {
 	}
 	return slices.DeleteFunc(rrs, func(rr dns.RR) bool {
 		switch h := rr.Header(); h.Rrtype {
-		case dns.TypeSOA, dns.TypeNS, dns.TypeDS:
+		case dns.TypeNS:
+			return answered || !above(h.Name, names)
+		case dns.TypeSOA, dns.TypeDS:
 			return !above(h.Name, names)
-		case dns.TypeNSEC, dns.TypeNSEC3, dns.TypeRRSIG:
+		case dns.TypeNSEC, dns.TypeNSEC3:
 			return !found || !inside(h.Name, apex)
+		case dns.TypeRRSIG:
+			sig, ok := rr.(*dns.RRSIG)
+			return !ok || !found || !inside(h.Name, apex) || answered && sig.TypeCovered == dns.TypeNS
 		}
 		return true
 	})

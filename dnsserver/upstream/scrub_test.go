@@ -62,6 +62,15 @@ var replies = []struct{ name, ask, reply string }{
 		+a.example. 60 IN CNAME b.example.net.
 		---
 		+example.net. 60 IN SOA ns.example.net. admin.example.net. 1 2 3 4 5`},
+	{"name servers beside an answer", "a.example. A", `
+		+a.example. 60 IN A 192.0.2.1
+		---
+		 example. 60 IN NS ns.example.
+		 example. 60 IN RRSIG NS 8 1 60 20300101000000 20200101000000 1 example. AAAA
+		+b.example. 60 IN NSEC c.example. A
+		+b.example. 60 IN RRSIG NSEC 8 2 60 20300101000000 20200101000000 1 example. AAAA
+		---
+		 ns.example. 60 IN A 203.0.113.6`},
 	{"proofs without a zone", "a.example. A", `
 		---
 		 a.example. 60 IN NSEC c.example. A`},
