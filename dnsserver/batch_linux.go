@@ -91,6 +91,9 @@ func (b *batch) receive() (n int, err error) {
 	return b.n, err
 }
 
+// full reports whether more may wait than the n that were received.
+func (b *batch) full(n int) bool { return n == len(b.in) }
+
 // tryReceive does not block, so that the scheduler need not know of it.
 func (b *batch) tryReceive(fd uintptr) (done bool) {
 	b.n, b.errno = b.call(unix.SYS_RECVMMSG, fd, b.in)

@@ -37,6 +37,9 @@ func (b *batch) receive() (n int, err error) {
 	return 1, nil
 }
 
+// full reports whether more may wait than the n that were received, as far as can be told.
+func (b *batch) full(int) bool { return false }
+
 // datagram gives the one at i: where it came from, and the control message that came
 // with it. They are valid until the next receive.
 func (b *batch) datagram(int) (msg, control []byte, from netip.AddrPort) {

@@ -2,10 +2,13 @@ package dnsserver
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"testing"
+
+	"github.com/rollcall-dns/rollcall/zone"
 )
 
 // BenchmarkRespond is the way from a query to its reply, without sockets.
@@ -75,6 +78,73 @@ func BenchmarkUDP(b *testing.B) {
 		}
 		if _, err := c.Read(in); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkNetworks is the way from a query to its reply where the answer depends on who
+// asks: no network is known, or there are 64 with askers in all of them, and each instance
+// is on one, or on all. What an answer holds is the same.
+func BenchmarkNetworks(b *testing.B) {
+	for _, w := range []struct {
+		name           string
+		networks, each int
+	}{{"none", 0, 0}, {"each on one of 64", 64, 1}, {"each on 64 of 64", 64, 64}} {
+		z := newZone(b)
+		connected(b, z, w.networks, w.each)
+		for _, typ := range []string{"A", "SRV"} {
+			b.Run(w.name+"/"+typ, func(b *testing.B) { askFromAll(b, z, typ) })
+		}
+	}
+}
+
+const (
+	membersThere  = 3 // of each service
+	servicesThere = 64 * 16
+	askersThere   = 64
+)
+
+// connected puts services into a zone whose instances are on some of the networks, or
+// reachable from anywhere where there is none. Service s is on network s modulo 64.
+func connected(b *testing.B, z *zone.Zone, networks, each int) {
+	c := zone.Change{Source: "test"}
+	for n := range networks {
+		c.Networks = append(c.Networks, zone.Network{Name: fmt.Sprint("n", n), Prefixes: []netip.Prefix{netip.PrefixFrom(askerIn(n), 24).Masked()}})
+	}
+	for i := range servicesThere * membersThere {
+		s := i / membersThere
+		in := instance(fmt.Sprint("s", s), fmt.Sprint("i", i), "", zone.Port{Number: 80})
+		for n := range max(1, each) {
+			e := zone.Endpoint{Addr: netip.AddrFrom4([4]byte{172, byte(n), byte(i >> 8), byte(i)}), Ports: []zone.Port{{Number: 80}}}
+			if networks > 0 {
+				e.Network = fmt.Sprint("n", (s+n)%networks)
+			}
+			in.Endpoints = append(in.Endpoints, e)
+		}
+		c.Put = append(c.Put, in)
+	}
+	if r := z.Apply(c); len(r.Rejected) > 0 {
+		b.Fatal(r.Rejected[0].Err)
+	}
+}
+
+func askerIn(network int) netip.Addr { return netip.AddrFrom4([4]byte{10, 1, byte(network), 2}) }
+
+// askFromAll asks for one service after the other, each from where it is.
+func askFromAll(b *testing.B, z *zone.Zone, typ string) {
+	r := responder{handler: authorityOf(z), log: &limitedLog{log: slog.New(slog.DiscardHandler)}, n: new(counters)}
+	var msgs [][]byte
+	for i := range servicesThere {
+		msgs = append(msgs, query(fmt.Sprintf("s%d.svc.test. %s", i, typ)))
+	}
+	local := netip.MustParseAddrPort("198.51.100.1:53")
+	var out []byte
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		r.q = Query{From: netip.AddrPortFrom(askerIn(i%askersThere), 1234), Local: local, Transport: UDP}
+		out, _ = r.respond(context.Background(), msgs[i%len(msgs)], out[:0])
+		if out[7] != membersThere {
+			b.Fatalf("%d answers", out[7])
 		}
 	}
 }

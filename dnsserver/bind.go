@@ -98,7 +98,7 @@ func adopt(conns []*net.UDPConn, addr netip.AddrPort) error {
 		if err := prepare(raw, addr, false); err != nil {
 			return err
 		}
-		_ = c.SetReadBuffer(readBuffer) // less is slower, not wrong
+		_ = c.SetReadBuffer(burstBuffer) // less is slower, not wrong
 	}
 	return nil
 }
@@ -132,10 +132,6 @@ func bindUDP(network string, addr netip.AddrPort, sockets int) ([]*net.UDPConn, 
 	return shared, nil
 }
 
-// readBuffer is asked for so that a burst waits in the socket while a goroutine
-// is not running. The system may give less.
-const readBuffer = 1 << 20
-
 func listenUDP(network string, addr netip.AddrPort, share bool) (*net.UDPConn, error) {
 	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { return prepare(raw, addr, share) }}
 	c, err := lc.ListenPacket(context.Background(), network, addr.String())
@@ -143,7 +139,7 @@ func listenUDP(network string, addr netip.AddrPort, share bool) (*net.UDPConn, e
 		return nil, err
 	}
 	udp := c.(*net.UDPConn)
-	_ = udp.SetReadBuffer(readBuffer) // less is slower, not wrong
+	_ = udp.SetReadBuffer(burstBuffer) // less is slower, not wrong
 	return udp, nil
 }
 

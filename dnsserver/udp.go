@@ -16,6 +16,7 @@ type udpLoop struct {
 	conn     *net.UDPConn
 	addr     netip.AddrPort
 	wildcard bool // the address that was asked comes with each datagram
+	queue    queue
 	r        responder
 }
 
@@ -25,6 +26,7 @@ func (s *Server) newUDP(c *net.UDPConn, addr netip.AddrPort) *udpLoop {
 		conn:     c,
 		addr:     addr,
 		wildcard: addr.Addr().IsUnspecified(),
+		queue:    queue{conn: c},
 		r:        s.newResponder(s.newCounters(), s.errors),
 	}
 }
@@ -43,6 +45,7 @@ func (u *udpLoop) serve(ctx context.Context) error {
 		switch {
 		case err == nil:
 			u.answer(ctx, b, n)
+			u.queue.took(b.full(n))
 		case u.server.stopping.Load():
 			return nil
 		case errors.Is(err, net.ErrClosed):
