@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
 )
@@ -17,6 +18,7 @@ type udpLoop struct {
 	addr     netip.AddrPort
 	wildcard bool // the address that was asked comes with each datagram
 	queue    queue
+	glancing bool // the next read has a deadline
 	r        responder
 }
 
@@ -40,7 +42,7 @@ func (u *udpLoop) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for {
+	for u.glance() {
 		n, err := b.receive()
 		switch {
 		case err == nil:
@@ -48,6 +50,7 @@ func (u *udpLoop) serve(ctx context.Context) error {
 			u.queue.took(b.full(n))
 		case u.server.stopping.Load():
 			return nil
+		case errors.Is(err, os.ErrDeadlineExceeded): // a glance
 		case errors.Is(err, net.ErrClosed):
 			return err
 		default:
@@ -56,6 +59,26 @@ func (u *udpLoop) serve(ctx context.Context) error {
 			pause(ctx, readPause)
 		}
 	}
+	return nil
+}
+
+// glances is the time from one look at the socket to the next while many queries wait.
+// Go's scheduler looks for datagrams only when it has nothing else to run, and every 10 ms;
+// at timers it looks before each goroutine that it runs. So those that ask others keep
+// this one from what it can answer from memory for no longer than that.
+const glances = 500 * time.Microsecond
+
+// glance has the next read end soon while many queries wait. It reports false when the
+// server has been told to stop, whose deadline it may have undone.
+func (u *udpLoop) glance() bool {
+	crowded := u.server.waiters.crowded()
+	if crowded {
+		_ = u.conn.SetReadDeadline(time.Now().Add(glances)) // the read tells of a socket that is gone
+	} else if u.glancing {
+		_ = u.conn.SetReadDeadline(time.Time{})
+	}
+	u.glancing = crowded
+	return !u.server.stopping.Load()
 }
 
 // answer answers the first n datagrams of a batch.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrWait is what a Handler returns for a query that it could answer only after
@@ -22,8 +23,8 @@ type waiters struct {
 	wg            sync.WaitGroup
 	idle          sync.Pool // of *responder
 
-	mu     sync.Mutex // guards the following
-	taken  int
+	mu     sync.Mutex   // guards the following, and orders the writing of taken
+	taken  atomic.Int64 // places
 	byPeer map[netip.Addr]int
 }
 
@@ -67,10 +68,10 @@ func (w *waiters) start(ctx context.Context, q *Query, msg []byte, room int, sen
 func (w *waiters) take(from netip.Addr) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.taken >= w.places || w.byPeer[from] >= w.share {
+	if w.taken.Load() >= int64(w.places) || w.byPeer[from] >= w.share {
 		return false
 	}
-	w.taken++
+	w.taken.Add(1)
 	w.byPeer[from]++
 	return true
 }
@@ -78,8 +79,15 @@ func (w *waiters) take(from netip.Addr) bool {
 func (w *waiters) leave(from netip.Addr) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.taken--
+	w.taken.Add(-1)
 	if w.byPeer[from]--; w.byPeer[from] == 0 {
 		delete(w.byPeer, from)
 	}
 }
+
+// many is how many queries wait when their goroutines, should all be woken at once, would
+// hold up others noticeably.
+const many = 16
+
+// crowded reports whether many queries wait.
+func (w *waiters) crowded() bool { return w.taken.Load() >= many }

@@ -2,9 +2,11 @@ package dnsserver
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -138,7 +140,7 @@ func TestAddressHasItsShareOfPlaces(t *testing.T) {
 		}
 	}
 	s.waiters.wg.Wait()
-	if n, m := s.waiters.taken, len(s.waiters.byPeer); n != 0 || m != 0 {
+	if n, m := s.waiters.taken.Load(), len(s.waiters.byPeer); n != 0 || m != 0 {
 		t.Errorf("%d places and %d peers are left", n, m)
 	}
 }
@@ -278,5 +280,46 @@ func TestRepliesThatWaitedAreLimited(t *testing.T) {
 	}
 	if replies == 0 || s.Stats().Limited == 0 {
 		t.Errorf("%d replies, stats %+v", replies, s.Stats())
+	}
+}
+
+// Those that ask others may keep all processors busy: the scheduler comes to look at the
+// socket all the same. What counts is not time but how much they get done before each
+// answer.
+func TestQueriesThatWaitKeepNobodyFromTheSocket(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var turns, at atomic.Int64
+	h := handlerFunc(func(ctx context.Context, q *Query) (*dns.Msg, error) {
+		if q.Name[0] != 4 { // slow
+			at.Store(turns.Load())
+			return new(dns.Msg), nil
+		}
+		if !q.MayWait {
+			return nil, ErrWait
+		}
+		for ctx.Err() == nil {
+			for began := time.Now(); time.Since(began) < 50*time.Microsecond; {
+			}
+			turns.Add(1)
+			runtime.Gosched()
+		}
+		return nil, ctx.Err()
+	})
+	s := serve(t, Options{Handler: h, Sockets: 1}, "127.0.0.1:0")
+	for i := range 2 * many {
+		dial(t, "udp", s.Addrs()[0]).send(query(fmt.Sprintf("slow.n%d. A", i)))
+	}
+	waitFor(t, "all to wait", func() bool { return s.waiters.taken.Load() == 2*many })
+	var before []int64
+	w := dial(t, "udp", s.Addrs()[0])
+	for range 50 {
+		was := turns.Load()
+		w.send(query("x. A"))
+		w.receive()
+		before = append(before, at.Load()-was)
+	}
+	slices.Sort(before)
+	if before[25] > 80 { // 200, where the scheduler comes to look when it likes
+		t.Errorf("so many turns of others came before each answer: %v", before)
 	}
 }
