@@ -10,7 +10,7 @@ CONTAINERS  ?= 200
 # The same binary is run, tested and put into the image: static, without paths.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build image check vuln test conformance conformance-clients conformance-differential faults load cover fuzz bench bench-forward bench-go bench-zonemap bench-propagation clean
+.PHONY: help run build image check vuln test conformance conformance-clients conformance-differential faults faults-forward load cover fuzz bench bench-forward bench-go bench-zonemap bench-propagation clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 28
@@ -58,6 +58,10 @@ conformance-differential: ## compare answers with knotd, nsd and named as docs/d
 faults: ## kill, cut, fill and flood for longer than make test does, and print what it cost: the table of docs/faults.md
 	scripts/install-test-tools
 	$(GO) test -count=1 -v -timeout 30m ./integration/faults -kills 1000 -deaths 20 -ways 4 -away 20s -beating 1m -damages 100 -crowd 10000
+
+faults-forward: ## have upstreams die, lie and be slow, and flood them: the table of docs/forwarding.md. The server gets one processor, all else another
+	scripts/install-test-tools
+	$(GO) test -count=1 -v -timeout 20m -exec 'taskset -c 1' -run 'Fault|Flood|Slow' ./integration/resolver -core 0 -lasting 5s -asking 100 -beside 2000 -flood 20000 -rounds 5
 
 load: ## replace the server, and have it make 10,000 checks, while it answers at a steady rate
 	$(GO) test -count=1 -v -run Replacement ./integration/load -rate 20000 -replacements 20

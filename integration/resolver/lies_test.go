@@ -1,7 +1,6 @@
 package resolver
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"slices"
@@ -119,24 +118,6 @@ func checkFault(t *testing.T, upstream, want string, begin, end func()) {
 	if n := peak(t, s); n > maxMemory {
 		t.Errorf("the server took %d octets", n)
 	}
-}
-
-const ownName = "own.svc.internal"
-
-func registerOwn(t *testing.T, s *rollcall.Server) {
-	register(t, s.HTTP, "own", `{"addresses":["192.0.2.1"],"ports":[{"number":80}],"lease":"10m"}`)
-}
-
-// own asks for a name of ours until some time.
-func own(t testing.TB, s *rollcall.Server, until time.Time) *steady.Report {
-	t.Helper()
-	ctx, cancel := context.WithDeadline(t.Context(), until)
-	defer cancel()
-	r, err := steady.Ask(ctx, steady.Questions{Server: s.DNS[0], Name: steady.Always(ownName), Rate: *beside})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
 }
 
 // told is what askers got to questions about names of others.

@@ -34,6 +34,10 @@ var shared string
 func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) int {
+	if how := os.Getenv(askerEnv); how != "" {
+		askOwn(how)
+		return 0
+	}
 	var err error
 	if shared, err = os.MkdirTemp("", "rollcall-resolver"); err != nil {
 		panic(err)
