@@ -28,6 +28,10 @@ const (
 	maxAdditional = 2
 )
 
+// maxMessage is the longest query, in octets: what is admitted is a name, and some
+// options. A copy of each that waits is in memory.
+const maxMessage = 4 << 10
+
 // admit decides from the octets of a message alone whether it is answered. It is
 // the same for every transport, and allocates nothing. It gives errDrop for what
 // deserves no answer, and otherwise a *Failure, or nil for a question that
@@ -51,6 +55,9 @@ func (q *Query) admit(msg []byte) error {
 		return errOpcode // other opcodes give the flags other meanings (RFC 8906 §3.1.4)
 	}
 	q.echo |= head & bitRD
+	if len(msg) > maxMessage {
+		return errFormat
+	}
 	if err := q.sections(msg); err != nil {
 		return err
 	}

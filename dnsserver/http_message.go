@@ -12,10 +12,6 @@ import (
 	"github.com/miekg/dns"
 )
 
-// maxMessage is the longest query that HTTP brings, in octets: what is admitted is a name,
-// and some options. So many are in memory for each request.
-const maxMessage = 4 << 10
-
 // badRequest is what is wrong with a request that has no message for us.
 type badRequest struct {
 	status int

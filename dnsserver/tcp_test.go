@@ -118,16 +118,20 @@ func TestConnectionIsClosedBehindPartOfAReply(t *testing.T) {
 func TestLongestMessages(t *testing.T) {
 	s := serve(t, Options{Handler: authorityOf(newZone(t))}, "127.0.0.1:0")
 	w := dial(t, "tcp", s.Addrs()[0])
-	// Padding (RFC 7830) up to 65,535 octets.
-	head := message(0, "1001", webA)
-	padding := 65535 - len(head) - 11 - 4
-	o := append([]byte("\x00\x00\x29\x04\xd0\x00\x00\x00\x00"), byte((padding+4)>>8), byte(padding+4), 0, 12, byte(padding>>8), byte(padding))
-	msg := append(append(head, o...), make([]byte, padding)...)
+	// Padding (RFC 7830) up to so many octets.
+	padded := func(size int) []byte {
+		head := message(0, "1001", webA)
+		padding := size - len(head) - 11 - 4
+		o := append([]byte("\x00\x00\x29\x04\xd0\x00\x00\x00\x00"), byte((padding+4)>>8), byte(padding+4), 0, 12, byte(padding>>8), byte(padding))
+		return append(append(head, o...), make([]byte, padding)...)
+	}
 	for _, tt := range []struct {
 		msg  []byte
 		want string
 	}{
-		{msg, "NOERROR aa: web.svc.test. 5 IN A 10.0.0.7 [edns0 1232]"},
+		{padded(maxMessage), "NOERROR aa: web.svc.test. 5 IN A 10.0.0.7 [edns0 1232]"},
+		{padded(maxMessage + 1), "FORMERR no-question"},
+		{padded(65535), "FORMERR no-question"},
 		{query("web.svc.test. A"), "NOERROR aa: web.svc.test. 5 IN A 10.0.0.7"},
 		{make([]byte, 65535), "FORMERR no-question"},
 		{query("web.svc.test. A"), "NOERROR aa: web.svc.test. 5 IN A 10.0.0.7"},
