@@ -6,11 +6,12 @@ IMAGE       ?= rollcall
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 30s
 CONTAINERS  ?= 200
+RESULTS     ?= bin/bench
 
 # The same binary is run, tested and put into the image: static, without paths.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: help run build image check vuln test conformance conformance-clients conformance-differential faults faults-forward load cover fuzz bench bench-forward bench-go bench-zonemap bench-propagation clean
+.PHONY: help run build image check vuln test conformance conformance-clients conformance-differential faults faults-forward load cover fuzz bench bench-forward bench-scale bench-memory bench-heartbeats bench-flood bench-reach bench-go bench-zonemap bench-propagation clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 28
@@ -77,11 +78,34 @@ fuzz: ## run each fuzz target for $(FUZZTIME)
 
 bench: build ## answers of rollcall and of other servers side by side, as docs/performance.md shows
 	scripts/install-bench-tools
-	$(GO) run ./bench/dataplane -rollcall bin/rollcall
+	@mkdir -p $(RESULTS)
+	$(GO) run ./bench/dataplane -rollcall bin/rollcall -out $(RESULTS)/answers
 
 bench-forward: build ## the same for answers from the cache
 	scripts/install-bench-tools
-	$(GO) run ./bench/dataplane -rollcall bin/rollcall -set cached
+	@mkdir -p $(RESULTS)
+	$(GO) run ./bench/dataplane -rollcall bin/rollcall -set cached -over udp -out $(RESULTS)/cached
+
+bench-scale: build ## answers while instances change, and among a million of them
+	scripts/install-bench-tools
+	@mkdir -p $(RESULTS)
+	$(GO) run ./bench/dataplane -rollcall bin/rollcall -set scale -over udp -out $(RESULTS)/scale
+
+bench-memory: build ## memory of 200,000 instances, side by side
+	scripts/install-bench-tools
+	@mkdir -p $(RESULTS)
+	$(GO) run ./bench/dataplane -rollcall bin/rollcall -rounds 0 -services 66667 -rest 3m -out $(RESULTS)/memory
+
+bench-heartbeats: build ## heartbeats, registrations, and a start with a million of them
+	@mkdir -p $(RESULTS)
+	$(GO) run ./bench/heartbeats -rollcall bin/rollcall -out $(RESULTS)/heartbeats.json
+
+bench-flood: build ## three times as many questions as can be answered, for a minute
+	@mkdir -p $(RESULTS)
+	$(GO) run ./bench/flood -rollcall bin/rollcall -out $(RESULTS)/flood.json
+
+bench-reach: bench bench-scale bench-memory bench-heartbeats bench-flood ## all of docs/performance.md: half an hour
+	$(GO) test -run '^$$' -bench 'Networks|Million/update|LargeService/update' -count 5 ./dnsserver ./zone
 
 bench-go: ## Go benchmarks of all packages
 	$(GO) test -run '^$$' -bench . -benchmem ./...

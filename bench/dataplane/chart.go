@@ -19,16 +19,12 @@ const (
 // chart draws the CPU time for each answer as bars, the least first: the median of all
 // rounds, and a line from the least to the most.
 func (r *results) chart() []byte {
-	if len(r.Servers) == 0 || len(r.Servers[0].Rounds) == 0 {
-		return nil
-	}
-	cpu := func(m measurement) float64 { return m.CPU }
 	bars := slices.Clone(r.Servers)
 	slices.SortFunc(bars, func(a, b *result) int { return cmp.Compare(a.median(cpu), b.median(cpu)) })
 	most := 0.0
 	for _, s := range bars {
 		for _, m := range s.Rounds {
-			most = max(most, m.CPU)
+			most = max(most, cpu(m))
 		}
 	}
 	at := func(v float64) float64 { return barLeft + v/most*(chartWide-barLeft-barRight) }
@@ -42,9 +38,9 @@ func (r *results) chart() []byte {
 		if s.Name == "rollcall" {
 			fill = "#2563a8"
 		}
-		least, top := s.Rounds[0].CPU, s.Rounds[0].CPU
+		least, top := cpu(s.Rounds[0]), cpu(s.Rounds[0])
 		for _, m := range s.Rounds {
-			least, top = min(least, m.CPU), max(top, m.CPU)
+			least, top = min(least, cpu(m)), max(top, cpu(m))
 		}
 		mid := y + barHeight/2
 		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`, barLeft-8, mid+5, s.Name)

@@ -4,9 +4,8 @@
 // kernel accounts it: it depends least on what else the machine does.
 //
 //	go run ./bench/dataplane -rollcall bin/rollcall
-//	go run ./bench/dataplane -rollcall bin/rollcall -set cached
-//	go run ./bench/dataplane -rollcall bin/rollcall -over tcp
-//	go run ./bench/dataplane -rollcall bin/rollcall -set scale
+//	go run ./bench/dataplane -rollcall bin/rollcall -set cached -over udp
+//	go run ./bench/dataplane -rollcall bin/rollcall -set scale -over udp
 //	go run ./bench/dataplane -rollcall bin/rollcall -rounds 0 -services 66667 -rest 3m
 package main
 
@@ -28,7 +27,7 @@ import (
 type options struct {
 	rollcall string
 	set      string
-	over     string // udp or tcp
+	over     string // udp, tcp or both
 	services int
 	members  int
 	rounds   int
@@ -43,7 +42,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.rollcall, "rollcall", "bin/rollcall", "the `program` to measure")
 	flag.StringVar(&o.set, "set", "authority", "authority: answers of an own zone; cached: answers that another server gave; scale: rollcall with changes and with a million instances")
-	flag.StringVar(&o.over, "over", "udp", "udp, or tcp with many questions under way on each connection")
+	flag.StringVar(&o.over, "over", "both", "udp, tcp with many questions under way on each connection, or both")
 	flag.IntVar(&o.services, "services", 1000, "how many services there are")
 	flag.IntVar(&o.members, "members", 3, "how many instances each has")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each server is measured; 0: only its memory")
@@ -94,7 +93,7 @@ func run(ctx context.Context, o options) error {
 				return fmt.Errorf("measure %s: %w", s.name, err)
 			}
 			results.add(s, m)
-			log.Printf("round %d of %d: %-13s %6.2f µs/answer, %7.0f/s, p50 %v p99 %v", round+1, o.rounds, s.name, m.CPU, m.Rate, m.P50, m.P99)
+			log.Printf("round %d of %d: %-13s %6.2f µs/answer, %7.0f/s, p50 %v p99 %v, TCP %6.2f µs/answer", round+1, o.rounds, s.name, m.UDP.CPU, m.UDP.Rate, m.P50, m.P99, m.TCP.CPU)
 		}
 	}
 	select {

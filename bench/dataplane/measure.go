@@ -11,45 +11,63 @@ import (
 
 // measurement is one round of one server.
 type measurement struct {
-	CPU     float64       `json:"cpu_us"`            // microseconds of the server for each answer, without those for changes
-	Rate    float64       `json:"rate"`              // answers a second under full load
-	P50     time.Duration `json:"p50_ns"`            // at the same moderate rate for all
+	UDP     load          `json:"udp"`
+	TCP     load          `json:"tcp"`               // with many questions under way on each connection
+	P50     time.Duration `json:"p50_ns"`            // over UDP, at the same moderate rate for all
 	P99     time.Duration `json:"p99_ns"`            //
-	Lost    float64       `json:"lost_share"`        // under full load
-	Changes *changes      `json:"changes,omitempty"` // while it was asked
+	Changes *changes      `json:"changes,omitempty"` // over UDP, while it was asked
+}
+
+// load is what a server does when it is asked all that the generator can. Nothing of it
+// was measured when CPU is 0.
+type load struct {
+	CPU  float64 `json:"cpu_us"` // microseconds of the server for each answer, without those for changes
+	Rate float64 `json:"rate"`   // answers a second
+	Lost float64 `json:"lost_share"`
 }
 
 // measure asks with all that the generator can, and then at a rate for the latency.
 func (s *server) measure(ctx context.Context, d time.Duration, rate int) (m measurement, err error) {
-	if _, err = dnsperf(ctx, s, time.Second); err != nil { // warm up, and fill caches
-		return m, err
+	if s.world.over != "tcp" {
+		if m.Changes, err = s.changing(ctx, d); err != nil {
+			return m, err
+		}
+		if m.UDP, err = s.load(ctx, "udp", d, m.Changes); err != nil {
+			return m, err
+		}
+		_, _, err = s.during(ctx, func() error {
+			p, err := probe(ctx, s.addr(), s.world.questions(), rate, d/2)
+			m.P50, m.P99 = p.P50, p.P99
+			return err
+		})
+		if err != nil {
+			return m, err
+		}
 	}
-	c, err := s.changing(ctx, d)
-	if err != nil {
-		return m, err
+	if s.world.over != "udp" && s.name != "floor" {
+		m.TCP, err = s.load(ctx, "tcp", d, nil)
+	}
+	return m, err
+}
+
+// load loads a server with all that the generator can. What changes take is not counted.
+func (s *server) load(ctx context.Context, over string, d time.Duration, c *changes) (l load, err error) {
+	if _, err := dnsperf(ctx, s, over, time.Second); err != nil { // warm up, and fill caches
+		return l, err
 	}
 	var out perf
 	used, made, err := s.during(ctx, func() error {
-		out, err = dnsperf(ctx, s, d)
+		out, err = dnsperf(ctx, s, over, d)
 		return err
 	})
 	if err != nil {
-		return m, err
+		return l, err
 	}
 	if c != nil {
 		c.Rate = float64(made) / d.Seconds()
 		used -= time.Duration(c.CPU * float64(made) * float64(time.Microsecond))
 	}
-	m = measurement{CPU: float64(used.Microseconds()) / out.completed, Rate: out.rate, Lost: out.lost / out.sent, Changes: c}
-	if s.world.over != "udp" {
-		return m, nil
-	}
-	_, _, err = s.during(ctx, func() error {
-		p, err := probe(ctx, s.addr(), s.world.questions(), rate, d/2)
-		m.P50, m.P99 = p.P50, p.P99
-		return err
-	})
-	return m, err
+	return load{float64(used.Microseconds()) / out.completed, out.rate, out.lost / out.sent}, nil
 }
 
 // during gives what a server has taken of processors while do ran, and how many changes
@@ -73,8 +91,8 @@ type perf struct{ sent, completed, lost, rate float64 }
 var figures = regexp.MustCompile(`(?m)^\s*(Queries sent|Queries completed|Queries lost|Queries per second):\s+([\d.]+)`)
 
 // dnsperf loads a server with as many questions as it takes, over several sockets.
-func dnsperf(ctx context.Context, s *server, d time.Duration) (p perf, err error) {
-	cmd := exec.CommandContext(ctx, "dnsperf", "-m", s.world.over, "-s", "127.0.0.1", "-p", strconv.Itoa(s.port),
+func dnsperf(ctx context.Context, s *server, over string, d time.Duration) (p perf, err error) {
+	cmd := exec.CommandContext(ctx, "dnsperf", "-m", over, "-s", "127.0.0.1", "-p", strconv.Itoa(s.port),
 		"-d", s.world.questions(), "-l", strconv.Itoa(max(1, int(d.Seconds()))), "-c", "20", "-q", "400", "-t", "1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

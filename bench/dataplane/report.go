@@ -63,7 +63,7 @@ func (r *results) rate() int {
 		if len(s.Rounds) < 1 {
 			return firstRate
 		}
-		slowest = min(slowest, s.median(func(m measurement) float64 { return m.Rate }))
+		slowest = min(slowest, s.median(rate))
 	}
 	return int(slowest / 2)
 }
@@ -81,15 +81,24 @@ func (s *result) median(of func(measurement) float64) float64 {
 	return all[len(all)/2]
 }
 
-// against is the median, over rounds, of what a server needs for each answer compared
-// with another in the same round.
-func (s *result) against(o *result) float64 {
+// The figures that are compared.
+func cpu(m measurement) float64    { return m.UDP.CPU }
+func rate(m measurement) float64   { return m.UDP.Rate }
+func tcpCPU(m measurement) float64 { return m.TCP.CPU }
+func p50(m measurement) float64    { return float64(m.P50) }
+func p99(m measurement) float64    { return float64(m.P99) }
+
+// against is the median, over rounds, of a figure of one server to that of another in the
+// same round; 0 where there is none.
+func (s *result) against(o *result, of func(measurement) float64) float64 {
 	if o == nil {
 		return 0
 	}
 	var all []float64
 	for i := range min(len(s.Rounds), len(o.Rounds)) {
-		all = append(all, s.Rounds[i].CPU/o.Rounds[i].CPU)
+		if other := of(o.Rounds[i]); other != 0 {
+			all = append(all, of(s.Rounds[i])/other)
+		}
 	}
 	slices.Sort(all)
 	if len(all) == 0 {
@@ -100,20 +109,34 @@ func (s *result) against(o *result) float64 {
 
 func (r *results) table(out io.Writer) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "| server\t| CPU for each answer, µs\t| to the floor\t| to rollcall\t| answers a second\t| p50\t| p99\t| memory, MB\t| most, MB\t|")
+	fmt.Fprintln(t, "| server\t| CPU for each answer, µs\t| to the floor\t| answers a second\t| p50\t| p99\t| over TCP, µs\t| memory, MB\t| most, MB\t|")
 	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
 	for _, s := range r.Servers {
 		us := func(of func(measurement) float64) time.Duration {
 			return time.Duration(s.median(of)).Round(time.Microsecond)
 		}
-		fmt.Fprintf(t, "| %s\t| %.2f\t| %.2f\t| %.2f\t| %.0f\t| %v\t| %v\t| %.0f\t| %.0f\t|\n", s.Name,
-			s.median(func(m measurement) float64 { return m.CPU }), s.against(r.of("floor")), s.against(r.of("rollcall")),
-			s.median(func(m measurement) float64 { return m.Rate }),
-			us(func(m measurement) float64 { return float64(m.P50) }), us(func(m measurement) float64 { return float64(m.P99) }),
-			float64(s.RSS)/1e6, float64(s.Peak)/1e6)
+		fmt.Fprintf(t, "| %s\t| %.2f\t| %.2f\t| %.0f\t| %v\t| %v\t| %.2f\t| %.0f\t| %.0f\t|\n", s.Name,
+			s.median(cpu), s.against(r.of("floor"), cpu), s.median(rate), us(p50), us(p99), s.median(tcpCPU), float64(s.RSS)/1e6, float64(s.Peak)/1e6)
 	}
 	t.Flush()
+	fmt.Fprintln(out)
+	r.ratios(out)
 	r.changes(out)
+}
+
+// ratios compares rollcall with each of the others, round by round.
+func (r *results) ratios(out io.Writer) {
+	own := r.of("rollcall")
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	defer t.Flush()
+	fmt.Fprintln(t, "| rollcall to\t| CPU for each answer\t| answers a second\t| p99\t| CPU over TCP\t| memory\t| most to memory\t|")
+	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	for _, s := range r.Servers {
+		if s != own {
+			fmt.Fprintf(t, "| %s\t| %.2f\t| %.2f\t| %.2f\t| %.2f\t| %.2f\t| %.2f\t|\n", s.Name, own.against(s, cpu), own.against(s, rate),
+				own.against(s, p99), own.against(s, tcpCPU), float64(own.RSS)/float64(max(1, s.RSS)), float64(own.Peak)/float64(max(1, s.RSS)))
+		}
+	}
 }
 
 // changes tells what was changed meanwhile, and what that took by itself.
@@ -137,6 +160,9 @@ func (r *results) save(path string) error {
 	}
 	if err := os.WriteFile(path+".json", append(raw, '\n'), 0o644); err != nil {
 		return err
+	}
+	if len(r.Servers) == 0 || len(r.Servers[0].Rounds) == 0 {
+		return nil // there is nothing to draw
 	}
 	return os.WriteFile(path+".svg", r.chart(), 0o644)
 }

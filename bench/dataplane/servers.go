@@ -98,7 +98,7 @@ func startAll(ctx context.Context, w *world, o options) (servers []*server, stop
 
 // wants reports whether a server takes part: the floor and rollcall always do.
 func (o options) wants(name string) bool {
-	if name == "floor" && (o.over != "udp" || o.rounds == 0) {
+	if name == "floor" && (o.over == "tcp" || o.rounds == 0) {
 		return false
 	}
 	return o.only == "" || slices.Contains(append(strings.Split(o.only, ","), "floor", "rollcall"), name)
