@@ -44,7 +44,7 @@ func answerSwiftly(c *net.UDPConn) {
 			continue
 		}
 		copy(b[2:12], "\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00")                                       // a reply with one record
-		reply := append(b[:end], "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x50"...) // 60 s, 192.0.2.80
+		reply := append(b[:end], "\xc0\x0c\x00\x01\x00\x01\x00\x00\x0e\x10\x00\x04\xc0\x00\x02\x50"...) // an hour, 192.0.2.80
 		c.WriteToUDPAddrPort(reply, from)
 	}
 }

@@ -1,0 +1,67 @@
+package resolver
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+var remembered = flag.Int("remembered", 20_000, "names of others that are looked up, to be remembered")
+
+// Names of others are remembered in the memory that --cache-size says, and the process
+// takes no more than twice that, and what it takes without them:
+//
+//	go test ./integration/resolver -run Remembered -v -remembered 1000000
+func TestMemoryOfWhatIsRemembered(t *testing.T) {
+	const size = 256 << 20
+	s := serve(t, "--upstream", startSwift(t).String(), "--cache-size", "256MiB")
+	bare := resident(t, s)
+	lookUp(t, s.DNS[0].String(), *remembered)
+	answers, bytes := metric(t, s, "rollcall_cache_answers"), metric(t, s, "rollcall_cache_bytes")
+	t.Logf("%.0f names in %.1f MB by account, %.0f octets each; the process took %d MB before, %d MB after, %d MB at most",
+		answers, bytes/1e6, bytes/answers, bare/1e6, resident(t, s)/1e6, peak(t, s)/1e6)
+	if answers < 0.99*float64(*remembered) || bytes > size {
+		t.Errorf("%.0f of %d names are remembered, in %.0f octets", answers, *remembered, bytes)
+	}
+	if n := peak(t, s); n > 2*size+(64<<20) {
+		t.Errorf("the process took %d octets", n)
+	}
+}
+
+// lookUp asks for n names of 28 octets, each once, as fast as 32 askers get answers.
+func lookUp(t *testing.T, server string, n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	var next, failed atomic.Int64
+	var asking sync.WaitGroup
+	for range 32 {
+		asking.Go(func() {
+			c, err := dns.DialTimeout("udp", server, time.Second)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			for i := int(next.Add(1)); i <= n && ctx.Err() == nil; i = int(next.Add(1)) {
+				m := new(dns.Msg).SetQuestion(fmt.Sprintf("n%07d.remembered.example.", i), dns.TypeA)
+				c.SetDeadline(time.Now().Add(5 * time.Second))
+				if c.WriteMsg(m) != nil {
+					failed.Add(1)
+				} else if _, err := c.ReadMsg(); err != nil {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	asking.Wait()
+	if f := failed.Load(); f*1000 > int64(n) {
+		t.Errorf("%d of %d questions had no answer", f, n)
+	}
+}
