@@ -49,6 +49,7 @@ type writer struct {
 	owned   map[string]*owned // by source
 	judged  map[Key]*judged   // instances with checks
 	open    map[netID]bool    // networks that lie over others
+	ports   portLists
 }
 
 // owned is what the zone knows of one source.
@@ -321,7 +322,7 @@ func (w *writer) setNetworks(source string, o *owned, networks []Network) {
 	o.networks = slices.Clone(networks)
 	w.changed = true
 	for _, old := range w.movedBy(touched) {
-		w.replace(old, w.compile(old.source, old.instance()))
+		w.replace(old, w.compile(old.source.Value(), old.instance()))
 	}
 }
 

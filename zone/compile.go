@@ -12,7 +12,7 @@ import (
 
 // compile derives all that does not depend on other instances. The instance is valid.
 func (w *writer) compile(source string, in *Instance) *entry {
-	e := newEntry(source, in)
+	e := w.newEntry(source, in)
 	e.ttl = uint32(in.TTL.Seconds())
 	if in.TTL == 0 {
 		e.ttl = w.ttl
@@ -53,7 +53,7 @@ func (w *writer) place(e *entry) {
 		ep := &e.in.Endpoints[i]
 		s := &e.spots[i]
 		if ep.Network != "" {
-			s.nets = setOf(netOf(e.source, ep.Network))
+			s.nets = setOf(netOf(e.source.Value(), ep.Network))
 		} else {
 			s.nets = setOf(w.networksAt(ep.Addr)...)
 		}

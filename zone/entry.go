@@ -2,7 +2,9 @@ package zone
 
 import (
 	"iter"
+	"slices"
 	"time"
+	"unique"
 )
 
 // entry is an instance made ready for answering. It never changes once it is
@@ -14,7 +16,7 @@ type entry struct {
 	ttl    uint32
 	failed uint32 // the second in which its checks have failed, if it can be brought back; else 0
 	in     kept
-	source string
+	source unique.Handle[string]
 	spots  []spot // one for each of in.Endpoints
 	first  member // under the name of its service
 }
@@ -30,9 +32,8 @@ type kept struct {
 	ID        string
 	Service   string
 	Host      string
-	TTL       time.Duration
 	Revision  uint64
-	*more     // nil when there is nothing in it
+	*more     // noMore when there is nothing in it
 }
 
 // more is what few instances have.
@@ -40,6 +41,7 @@ type more struct {
 	Aliases []string
 	Tags    []string
 	Meta    map[string]string
+	TTL     time.Duration
 	Reason  string
 	Checks  []Check
 	txt     string    // rdata of TXT (RFC 1035 §3.3.14); "" is no record
@@ -81,36 +83,53 @@ type solo struct {
 }
 
 // newEntry gives an entry for an instance that lacks all that is derived.
-func newEntry(source string, in *Instance) *entry {
+func (w *writer) newEntry(source string, in *Instance) *entry {
 	e := new(entry)
 	endpoints := in.Endpoints
 	if len(endpoints) == 1 {
 		s := new(solo)
 		s.endpoints[0] = endpoints[0]
+		s.endpoints[0].Ports = w.ports.shared(endpoints[0].Ports)
 		e, endpoints = &s.entry, s.endpoints[:]
 		e.spots, e.first.targets = s.spots[:], s.targets[:]
 	} else {
 		e.spots = make([]spot, len(endpoints))
 	}
-	e.first.e, e.source = e, source
+	e.first.e, e.source = e, unique.Make(source)
 	e.in = kept{
 		Lease: in.Lease, Endpoints: endpoints, Priority: in.Priority, Weight: in.Weight, State: in.State, Fallback: in.Fallback,
-		ID: in.ID, Service: in.Service, Host: in.Host, TTL: in.TTL, Revision: in.Revision, more: moreOf(in),
+		ID: in.ID, Service: in.Service, Host: in.Host, Revision: in.Revision, more: moreOf(in),
 	}
 	return e
+}
+
+// portLists are lists of ports that entries were made with lately. Many instances have
+// equal ones, and then share one.
+type portLists [256][]Port
+
+// shared gives a list that is equal to ports.
+func (l *portLists) shared(ports []Port) []Port {
+	if len(ports) == 0 {
+		return nil
+	}
+	at := &l[uint8(ports[0].Number)+uint8(len(ports))]
+	if !slices.Equal(*at, ports) {
+		*at = ports
+	}
+	return *at
 }
 
 // noMore is what an entry has that has no more. Nobody changes it.
 var noMore more
 
 func moreOf(in *Instance) *more {
-	if len(in.Aliases) == 0 && len(in.Tags) == 0 && len(in.Meta) == 0 && in.Reason == "" && len(in.Checks) == 0 {
+	if len(in.Aliases) == 0 && len(in.Tags) == 0 && len(in.Meta) == 0 && in.TTL == 0 && in.Reason == "" && len(in.Checks) == 0 {
 		return &noMore
 	}
-	return &more{Aliases: in.Aliases, Tags: in.Tags, Meta: in.Meta, Reason: in.Reason, Checks: in.Checks, txt: txtOf(in.Meta)}
+	return &more{Aliases: in.Aliases, Tags: in.Tags, Meta: in.Meta, TTL: in.TTL, Reason: in.Reason, Checks: in.Checks, txt: txtOf(in.Meta)}
 }
 
-func (e *entry) key() Key { return Key{e.source, e.in.ID} }
+func (e *entry) key() Key { return Key{e.source.Value(), e.in.ID} }
 
 // instance is what the entry was made of.
 func (e *entry) instance() *Instance {

@@ -57,14 +57,14 @@ func (w *writer) enter(e *entry) {
 	}
 	by.states[e.in.State]++
 	w.entries.Set(w.edit, e.key(), e)
-	w.count(e.source, by)
+	w.count(e.source.Value(), by)
 }
 
 func (w *writer) leave(e *entry) {
 	var by counts
 	by.states[e.in.State]--
 	w.entries.Delete(w.edit, e.key())
-	w.count(e.source, by)
+	w.count(e.source.Value(), by)
 }
 
 // counts is how many entries, by their state, and static records there are.

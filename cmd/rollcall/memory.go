@@ -23,12 +23,17 @@ func keepSmall() {
 // quiet is how long the number of instances stays the same after they were loaded.
 const quiet = 5 * time.Second
 
-// giveBack gives memory back to the system each time that many instances have come or
-// gone and no more do, until ctx is done. The runtime alone keeps a tenth more than it
-// ever needed.
+// giveBack keeps the heap small once the server is ready, until ctx is done. Each time
+// that many instances have come or gone and no more do, it gives memory back to the
+// system: the runtime alone keeps a tenth more than it ever needed.
 func (s *server) giveBack(ctx context.Context) {
 	t := time.NewTicker(quiet)
 	defer t.Stop()
+	select {
+	case <-s.sources.WhenReady(): // while it starts, time is dearer than memory
+		keepSmall()
+	case <-ctx.Done():
+	}
 	freed, last := 0, 0
 	for {
 		select {

@@ -39,7 +39,6 @@ func serveCommand(p *process) *cli.Command {
 
 // serve runs a server until ctx is done.
 func serve(ctx context.Context, cfg *Config, log *slog.Logger, p *process) error {
-	keepSmall()
 	from, err := inherit(ctx, cfg, log)
 	if err != nil {
 		return err
