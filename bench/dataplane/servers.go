@@ -121,6 +121,9 @@ func start(ctx context.Context, w *world, k kind, port int, core string) (*serve
 		return nil, fmt.Errorf("prepare %s: %w", k.name, err)
 	}
 	s := &server{kind: k, world: w, port: port}
+	if s.answers() {
+		return nil, fmt.Errorf("start %s: something else answers at %s", k.name, s.addr())
+	}
 	if s.Process, err = pinned.Start(k.name, core, dir, argv); err != nil {
 		return nil, err
 	}
@@ -137,21 +140,26 @@ func start(ctx context.Context, w *world, k kind, port int, core string) (*serve
 
 // await waits for any reply.
 func (s *server) await(ctx context.Context) error {
-	c, err := net.Dial("udp", s.addr())
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	question := ask.Question("s0.svc.internal", "A")
-	for ctx.Err() == nil {
-		_, _ = c.Write(question) // refused while nobody listens
-		_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-		if n, err := c.Read(make([]byte, 512)); err == nil && n >= 12 {
-			return nil
+	for !s.answers() {
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	return ctx.Err()
+	return nil
+}
+
+// answers reports whether there is a reply to a question.
+func (s *server) answers() bool {
+	c, err := net.Dial("udp", s.addr())
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	_, _ = c.Write(ask.Question("s0.svc.internal", "A")) // refused while nobody listens
+	_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	n, err := c.Read(make([]byte, 512))
+	return err == nil && n >= 12
 }
 
 func (s *server) addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
