@@ -17,7 +17,7 @@ type registrations struct {
 
 // part is how many instances are registered until those before them send heartbeats, so
 // that no lease ends meanwhile.
-const part = 50_000
+const part = 20_000
 
 // register registers a fleet. The heartbeats in between are not counted.
 func (s *server) register(ctx context.Context, f *fleet.Fleet) (r registrations, err error) {
