@@ -323,3 +323,43 @@ func TestQueriesThatWaitKeepNobodyFromTheSocket(t *testing.T) {
 		t.Errorf("so many turns of others came before each answer: %v", before)
 	}
 }
+
+// Places are closed while goroutines wait for a processor, and opened again when they do
+// not; what is slow for another reason has them all.
+func TestPlacesFollowTheProcessor(t *testing.T) {
+	const ms = int64(time.Millisecond)
+	p, now := pace{most: 1000, open: 1000}, int64(0)
+	steps := func(n int, waited int64, refused bool) {
+		for range n {
+			now += paceStep
+			p.bound = refused
+			p.sample(waited, now)
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		steps   int
+		waited  int64
+		refused bool
+		want    int
+	}{
+		{"no wait", 10, 0, true, 1000},
+		{"long waits", 1, 20 * ms, true, 750},
+		{"for long", 100, 20 * ms, true, fewestOpen},
+		{"neither long nor short", 10, 3 * ms, true, fewestOpen},
+		{"short, but nobody needs more", 10, ms, false, fewestOpen},
+		{"short", 1, ms, true, fewestOpen + fewestOpen/paceOpening + 1},
+		{"for long", 100, ms, true, 1000},
+	} {
+		if steps(tt.steps, tt.waited, tt.refused); p.open != tt.want {
+			t.Errorf("%s: %d places are open, want %d", tt.name, p.open, tt.want)
+		}
+	}
+	few := pace{most: 8, open: 8}
+	for i := range int64(100) {
+		few.sample(20*ms, i*paceStep)
+	}
+	if few.open != 8 {
+		t.Errorf("of 8 places %d are left", few.open)
+	}
+}
