@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,13 +16,17 @@ import (
 // not exist at all.
 const NoGrace time.Duration = -1
 
+// UntilSynced is the Grace of a source that has its set at hand, such as on disk: to
+// read a large one takes long, and until then what it holds would be denied.
+const UntilSynced time.Duration = math.MaxInt64
+
 const defaultGrace = 10 * time.Second
 
 // Entry is a source with what the Supervisor has to know of it.
 type Entry struct {
 	Source Source
 	// Grace is how long readiness waits for the source's first complete set.
-	// Zero means 10 s; NoGrace does not wait.
+	// Zero means 10 s; NoGrace does not wait, and UntilSynced as long as it takes.
 	Grace time.Duration
 	// Stale says that the zone holds what the source has reported to another process.
 	Stale bool

@@ -49,6 +49,29 @@ func TestReadyWhenEverySourceHasSynced(t *testing.T) {
 	})
 }
 
+// A set that is at hand is waited for, however long it takes to read.
+func TestReadyWhenSynced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &scripted{name: "slow", run: func(ctx context.Context, sink sources.Sink, _ int) error {
+			time.Sleep(time.Hour)
+			if _, err := sink.Send(ctx, zone.Change{Kind: zone.SyncEnd}); err != nil {
+				return err
+			}
+			<-ctx.Done()
+			return nil
+		}}
+		s, _ := supervise(t, newZone(t), new(logs), sources.Entry{Source: slow, Grace: sources.UntilSynced})
+		time.Sleep(time.Hour - time.Second)
+		if s.Ready() {
+			t.Error("ready before it has synced")
+		}
+		time.Sleep(2 * time.Second)
+		if !s.Ready() {
+			t.Error("not ready after it has synced")
+		}
+	})
+}
+
 func TestReadyWhenGraceHasPassed(t *testing.T) {
 	never := func() sources.Source {
 		return &scripted{name: "never", run: func(ctx context.Context, _ sources.Sink, _ int) error { return errors.New("no engine") }}

@@ -158,7 +158,7 @@ func (s *server) wireSources(others []sources.Entry, now func() int64) (err erro
 			return fmt.Errorf("--data-dir %q: %w", cfg.DataDir, err)
 		}
 	}
-	entries := []sources.Entry{{Source: s.selfreg}}
+	entries := []sources.Entry{{Source: s.selfreg, Grace: sources.UntilSynced}}
 	for _, e := range others {
 		entries = append(entries, s.from.stale(e))
 	}
