@@ -113,7 +113,7 @@ const (
 	paceStep    = int64(10 * time.Millisecond)
 	paceLate    = int64(5 * time.Millisecond) // a wait that closes places
 	paceSoon    = int64(2 * time.Millisecond) // waits that open them again are all shorter
-	fewestOpen  = 2 * many
+	fewestOpen  = 8 * many
 	paceClosing = 4 // of so many one is closed in a step
 	paceOpening = 8 // for so many one is opened
 )
