@@ -2,6 +2,7 @@ package pinned
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -62,21 +63,26 @@ func (p *Process) Kill() {
 // tick is the unit of the times in /proc (USER_HZ).
 const tick = 10 * time.Millisecond
 
-// CPU is the time that it has had of processors, in steps of 10 ms.
+// CPU is the time that it has had of processors, in steps of 10 ms, with all its
+// children: those that have ended as well, once it has waited for them.
 func (p *Process) CPU() (sum time.Duration, err error) {
 	for _, pid := range family(p.PID()) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if pid != p.PID() && errors.Is(err, os.ErrNotExist) {
+			continue // it has just ended
+		}
 		if err != nil {
 			return 0, err
 		}
 		// The name of the command, in brackets, may hold anything.
 		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		user, err1 := strconv.Atoi(fields[11])
-		system, err2 := strconv.Atoi(fields[12])
-		if err1 != nil || err2 != nil {
-			return 0, fmt.Errorf("/proc stat of %s: %q", p.name, stat)
+		for _, f := range fields[11:15] { // utime, stime, and those of children
+			ticks, err := strconv.Atoi(f)
+			if err != nil {
+				return 0, fmt.Errorf("/proc stat of %s: %q", p.name, stat)
+			}
+			sum += time.Duration(ticks) * tick
 		}
-		sum += time.Duration(user+system) * tick
 	}
 	return sum, nil
 }
