@@ -81,14 +81,17 @@ func parsePayload(p []byte) (Record, bool) {
 // damage is a part of the log that holds no record.
 type damage struct{ offset, size int64 }
 
-// scan gives the records of a log in order. What is not a record is skipped: end
-// is where the last good record ends, and damaged lists the parts before that. An
-// error is one of reading.
+// scan gives the records of a log in order. What is not a record is skipped, and listed
+// in damaged, but for a record at the end that was not written whole: end is where that
+// begins. An error is one of reading.
 func scan(log io.Reader, record func(Record)) (end int64, damaged []damage, err error) {
 	r := bufio.NewReaderSize(log, headSize+maxPayload)
-	at := int64(0)
+	at, torn := int64(0), false
 	for {
-		frame, err := nextFrame(r)
+		frame, short, err := nextFrame(r)
+		if at == end {
+			torn = short
+		}
 		if err != nil {
 			return end, damaged, err
 		}
@@ -106,6 +109,9 @@ func scan(log io.Reader, record func(Record)) (end int64, damaged []damage, err 
 		}
 		n, err := skip(r)
 		at += n
+		if err == io.EOF && !torn && at > end {
+			return at, append(damaged, damage{end, at - end}), nil
+		}
 		if err == io.EOF {
 			return end, damaged, nil
 		}
@@ -116,22 +122,27 @@ func scan(log io.Reader, record func(Record)) (end int64, damaged []damage, err 
 }
 
 // nextFrame looks whether a whole frame comes next, and leaves it in the reader.
-// Nil means that something else comes, or nothing.
-func nextFrame(r *bufio.Reader) ([]byte, error) {
+// Nil means that something else comes, or nothing; short that it may be the beginning
+// of a frame whose rest is not there.
+func nextFrame(r *bufio.Reader) (frame []byte, short bool, err error) {
 	head, err := r.Peek(headSize)
 	if err != nil {
-		return nil, unlessEOF(err)
+		n := min(len(head), len(mark))
+		return nil, string(head[:n]) == mark[:n], unlessEOF(err)
 	}
 	size := binary.LittleEndian.Uint32(head[4:])
 	if string(head[:4]) != mark || size > maxPayload {
-		return nil, nil
+		return nil, false, nil
 	}
 	sum := binary.LittleEndian.Uint32(head[8:])
-	frame, err := r.Peek(headSize + int(size))
-	if err != nil || checksum(frame) != sum {
-		return nil, unlessEOF(err)
+	frame, err = r.Peek(headSize + int(size))
+	switch {
+	case err != nil:
+		return nil, true, unlessEOF(err)
+	case checksum(frame) != sum:
+		return nil, false, nil
 	}
-	return frame, nil
+	return frame, false, nil
 }
 
 // skip goes on to the next mark, by one octet at least.
