@@ -23,8 +23,8 @@ func (c *composer) compose(q *Query, m *dns.Msg, out []byte) ([]byte, error) {
 	r := c.begin(q, out)
 	r.Rcode = m.Rcode
 	r.Authoritative, r.AuthenticatedData, r.Truncated = m.Authoritative, m.AuthenticatedData, m.Truncated
-	if info, ok := explanation(m.Extra); ok {
-		r.Explain(info)
+	if e := ExplanationOf(m); e != nil {
+		r.Explain(e.InfoCode, e.ExtraText)
 	}
 	for s, rrs := range [...][]dns.RR{answer: m.Answer, authority: m.Ns} {
 		for _, rr := range rrs {
@@ -57,7 +57,7 @@ func (c *composer) fail(q *Query, f *Failure, out []byte) []byte {
 	r := c.begin(q, out)
 	r.Rcode = f.Rcode
 	if f.Info != 0 {
-		r.Explain(f.Info)
+		r.Explain(f.Info, f.Text)
 	}
 	return r.finish()
 }
@@ -72,18 +72,18 @@ func (c *composer) begin(q *Query, out []byte) *Reply {
 	return &c.reply
 }
 
-// explanation is the extended error that an OPT record among rrs has.
-func explanation(rrs []dns.RR) (info uint16, ok bool) {
-	for _, rr := range rrs {
-		if opt, isOPT := rr.(*dns.OPT); isOPT {
+// ExplanationOf is the first extended error that the OPT record of a message has, or nil.
+func ExplanationOf(m *dns.Msg) *dns.EDNS0_EDE {
+	for _, rr := range m.Extra {
+		if opt, ok := rr.(*dns.OPT); ok {
 			for _, o := range opt.Option {
-				if e, isEDE := o.(*dns.EDNS0_EDE); isEDE {
-					return e.InfoCode, true
+				if e, ok := o.(*dns.EDNS0_EDE); ok {
+					return e
 				}
 			}
 		}
 	}
-	return 0, false
+	return nil
 }
 
 func (c *composer) offer(set []dns.RR) error {

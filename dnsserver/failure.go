@@ -12,10 +12,15 @@ import (
 type Failure struct {
 	Rcode int    // RFC 6895 §2.3; above 15 only for askers with EDNS
 	Info  uint16 // extended error (RFC 8914 §4), sent to askers with EDNS; 0 is none
+	Text  string // sent with Info; short, or empty
 	Why   string // for logs, not sent
 }
 
 func (f *Failure) Error() string { return fmt.Sprintf("%s (rcode %d)", f.Why, f.Rcode) }
+
+// FromUpstream is the text of an extended error that another server gave: without it the
+// asker would take it for ours (RFC 8914 §3).
+const FromUpstream = "upstream"
 
 // errDrop is what deserves no answer at all.
 var errDrop = errors.New("dropped")

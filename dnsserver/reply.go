@@ -94,15 +94,16 @@ func (r *Reply) Reset(q *Query) { r.begin(q, nil, r.buf[:0]) }
 // Octets gives the whole message, which stays valid until Reset. Nothing is added then.
 func (r *Reply) Octets() []byte { return r.finish() }
 
-// Explain gives the extended error of the reply (RFC 8914 §2), to those who can read it.
-// It is called once, before there are records.
-func (r *Reply) Explain(info uint16) {
+// Explain gives the extended error of the reply (RFC 8914 §2), to those who can read it,
+// with a short text, or none. It is called once, before there are records.
+func (r *Reply) Explain(info uint16, text string) {
 	if !r.q.EDNS.Present {
 		return
 	}
-	r.options = appendOption(r.options, dns.EDNS0EDE, 2)
+	r.options = appendOption(r.options, dns.EDNS0EDE, 2+len(text))
 	r.options = binary.BigEndian.AppendUint16(r.options, info)
-	r.limit -= 4 + 2
+	r.options = append(r.options, text...)
+	r.limit -= 4 + 2 + len(text)
 }
 
 // Answer adds a record to the answer section. The first that does not fit is where the

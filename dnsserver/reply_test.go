@@ -324,7 +324,7 @@ func TestExtendedErrorHasItsPlace(t *testing.T) {
 	q := &Query{Name: []byte("\x01x\x00"), Type: dns.TypeA, Class: dns.ClassINET, EDNS: EDNS{Present: true, Size: 512}}
 	var r Reply
 	r.begin(q, nil, nil)
-	r.Explain(dns.ExtendedErrorCodeStaleAnswer)
+	r.Explain(dns.ExtendedErrorCodeStaleAnswer, "")
 	for i := range 100 {
 		r.Answer(&Record{Owner: q.Name, Type: dns.TypeA, Data: []byte{192, 0, 2, byte(i)}})
 	}

@@ -101,9 +101,12 @@ func (c *Cache) Direct(q *dnsserver.Query, r *dnsserver.Reply) bool {
 func (c *Cache) remembered(f *found, r *dnsserver.Reply) {
 	if f.left > 0 {
 		f.shard.hits.Add(1)
+		if info, said := f.wire.info(); said {
+			r.Explain(info, dnsserver.FromUpstream)
+		}
 	} else {
 		c.stale.Add(1)
-		r.Explain(f.staleness())
+		r.Explain(f.staleness(), "")
 	}
 	r.Rcode, r.AuthenticatedData = f.wire.rcode(), f.wire.authentic()
 	f.write(r, rand.Uint32())
@@ -146,7 +149,9 @@ func (c *Cache) ask(ctx context.Context, q *dnsserver.Query, k *key) (*dns.Msg, 
 	return m, err
 }
 
-// learn remembers an answer, in place of what was known. A failure changes nothing.
+// learn remembers an answer, in place of what was known, and cuts its TTLs to what they
+// are remembered with: the first who asks is told the same as all others. A failure
+// changes nothing.
 func (c *Cache) learn(k *key, m *dns.Msg) {
 	if m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
 		return

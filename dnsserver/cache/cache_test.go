@@ -73,8 +73,10 @@ func TestAnswersAreKeptAsLongAsTheyMayBe(t *testing.T) {
 		{"cut", "a.example. A", "NOERROR tc", []string{"an a.example. 300 A 192.0.2.1"}, 0, ""},
 		{"a failure", "a.example. A", "SERVFAIL", nil, 0, ""},
 		{"a refusal", "a.example. A", "REFUSED", []string{"ns " + soaOf("60", "900")}, 0, ""},
-		{"EDNS belongs to one hop", "a.example. A", "NOERROR opt",
-			[]string{"an a.example. 300 A 192.0.2.1"}, 0, "NOERROR\nan a.example. 300 A 192.0.2.1"},
+		{"what an upstream says of it", "a.example. A", "NOERROR ede=4",
+			[]string{"an a.example. 300 A 192.0.2.1"}, 0, "NOERROR ede=4 (upstream)\nan a.example. 300 A 192.0.2.1"},
+		{"and says with code 0", "a.example. A", "NXDOMAIN ede=0",
+			[]string{"ns " + soaOf("60", "900")}, 0, "NXDOMAIN ede=0 (upstream)\nns " + soaOf("60", "900")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,6 +89,28 @@ func TestAnswersAreKeptAsLongAsTheyMayBe(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// The first who asks is told no other TTLs than who asks in the same moment.
+func TestTheFirstIsToldWhatAllAre(t *testing.T) {
+	for _, tt := range []struct {
+		name, ask, head string
+		records         []string
+		want            string
+	}{
+		{"a day", "a.example. A", "NOERROR", []string{"an a.example. 604800 A 192.0.2.1", "ar b.example. 172800 A 192.0.2.1"},
+			"NOERROR\nan a.example. 86400 A 192.0.2.1\nar b.example. 86400 A 192.0.2.1"},
+		{"an hour", "a.example. A", "NXDOMAIN", []string{"ns " + soaOf("86400", "86400")}, "NXDOMAIN\nns " + soaOf("3600", "86400")},
+		{"SOA minimum", "a.example. A", "NXDOMAIN", []string{"ns " + soaOf("900", "60")}, "NXDOMAIN\nns " + soaOf("60", "60")},
+		{"not kept, and as it came", "a.example. A", "NXDOMAIN", []string{"ns example. 604800 NS ns.example."}, "NXDOMAIN\nns example. 604800 NS ns.example."},
+	} {
+		o := new(origin)
+		o.tell(t, tt.ask, tt.head, tt.records...)
+		c, _ := newCache(t, o, Options{})
+		if diff := cmp.Diff(tt.want, askOnce(t, c, tt.ask)); diff != "" {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/rollcall-dns/rollcall/dnsserver"
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
@@ -26,12 +27,23 @@ func encode(k *key, m *dns.Msg, now time.Duration) (wire, bool) {
 	if limit == 0 {
 		return nil, false
 	}
+	cut(m, limit)
 	e := encoders.Get().(*encoder)
 	defer encoders.Put(e)
 	if !e.encode(k, m, now, limit) {
 		return nil, false
 	}
 	return append(wire(nil), e.w...), true
+}
+
+func cut(m *dns.Msg, limit uint32) {
+	for _, rrs := range [...][]dns.RR{m.Answer, m.Ns, m.Extra} {
+		for _, rr := range rrs {
+			if h := rr.Header(); h.Rrtype != dns.TypeOPT && h.Ttl <= 1<<31-1 { // what is above is 0
+				h.Ttl = min(h.Ttl, limit)
+			}
+		}
+	}
 }
 
 // limitOf is the longest TTL that records of m may have in an entry; 0 says that m is
@@ -89,15 +101,20 @@ func (e *encoder) encode(k *key, m *dns.Msg, now time.Duration, limit uint32) bo
 	if m.AuthenticatedData {
 		flags |= adBit
 	}
+	var info uint16
+	if e := dnsserver.ExplanationOf(m); e != nil {
+		info = e.InfoCode
+		flags |= infoBit
+	}
 	e.limit, e.life, e.names = limit, limit, e.names[:0]
 	e.w = binary.BigEndian.AppendUint64(e.w[:0], uint64(now))
-	e.w = append(e.w, 0, 0, 0, 0, flags, 0, 0, 0, 0, 0, 0)
+	e.w = append(e.w, 0, 0, 0, 0, flags, byte(info>>8), byte(info), 0, 0, 0, 0, 0, 0)
 	e.w = append(e.w, k.octets()...)
 	for s, rrs := range [sections][]dns.RR{m.Answer, m.Ns, m.Extra} {
 		e.open = 0
 		for _, rr := range rrs {
 			if rr.Header().Rrtype == dns.TypeOPT {
-				continue // belongs to one hop (RFC 6891 §6.2.1)
+				continue // belongs to one hop (RFC 6891 §6.2.1), but for what was taken from it
 			}
 			if !e.add(section(s), rr) {
 				return false

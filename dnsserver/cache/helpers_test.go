@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,7 +29,7 @@ type origin struct {
 type answerOf func(ctx context.Context, q *dnsserver.Query) (*dns.Msg, error)
 
 // tell sets what a question such as "www.example. A" is answered with: an rcode, the
-// flags ad, aa and tc, perhaps an OPT record, and records, each in a section: "NOERROR ad", "an www.example. 5 A …".
+// flags ad, aa and tc, perhaps an extended error as ede=4, and records, each in a section: "NOERROR ad", "an www.example. 5 A …".
 func (o *origin) tell(t testing.TB, ask string, head string, records ...string) {
 	t.Helper()
 	m := messageOf(t, ask, head, records...)
@@ -78,8 +79,11 @@ func messageOf(t testing.TB, ask, head string, records ...string) *dns.Msg {
 	m.AuthenticatedData = slices.Contains(words, "ad")
 	m.Authoritative = slices.Contains(words, "aa")
 	m.Truncated = slices.Contains(words, "tc")
-	if slices.Contains(words, "opt") {
-		explain(m, dns.ExtendedErrorCodeOther)
+	for _, w := range words {
+		if code, ok := strings.CutPrefix(w, "ede="); ok {
+			n, _ := strconv.Atoi(code)
+			explain(m, uint16(n))
+		}
 	}
 	for _, r := range records {
 		section, text, _ := strings.Cut(r, " ")
@@ -128,6 +132,9 @@ func text(m *dns.Msg) string {
 				for _, o := range opt.Option {
 					if e, ok := o.(*dns.EDNS0_EDE); ok {
 						lines[0] += fmt.Sprintf(" ede=%d", e.InfoCode)
+						if e.ExtraText != "" {
+							lines[0] += " (" + e.ExtraText + ")"
+						}
 					}
 				}
 				continue

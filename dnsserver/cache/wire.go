@@ -9,6 +9,7 @@ import (
 // wire is one answer as it is kept, in one piece of memory:
 //
 //	when it was stored (8 octets, ns) · its life (4, s) · rcode and AD (1)
+//	the extended error that came with it (2)
 //	how many sets each section has (3 × 2)
 //	the key
 //	the sets
@@ -27,12 +28,14 @@ type wire []byte
 const (
 	atLife   = 8
 	atFlags  = 12
-	atCounts = 13
-	atKey    = 19
+	atInfo   = 13
+	atCounts = 15
+	atKey    = 21
 
 	setLen = 10 // of a set, before its name and records
 
 	rcodeBits = 0x0f
+	infoBit   = 0x40 // there is an extended error
 	adBit     = 0x80
 
 	maxWire = 1<<16 - 1 // what places can tell
@@ -47,6 +50,11 @@ func (w wire) life() time.Duration {
 func (w wire) rcode() int { return int(w[atFlags] & rcodeBits) }
 
 func (w wire) authentic() bool { return w[atFlags]&adBit != 0 }
+
+// info is the extended error that came with the answer (RFC 8914), if there was one.
+func (w wire) info() (code uint16, said bool) {
+	return binary.BigEndian.Uint16(w[atInfo:]), w[atFlags]&infoBit != 0
+}
 
 // answers reports whether this is about the question k.
 func (w wire) answers(k *key) bool { return bytes.HasPrefix(w[atKey:], k.octets()) }

@@ -23,16 +23,23 @@ var (
 )
 
 // rcodeError is a reply that is no answer.
-type rcodeError struct{ rcode int }
+type rcodeError struct {
+	rcode int
+	why   *dns.EDNS0_EDE // nil: not said
+}
 
 func (e rcodeError) Error() string { return fmt.Sprintf("answered %s", dns.RcodeToString[e.rcode]) }
 
 var errReferral = errors.New("refers to others, and so looks up nothing itself")
 
-// failureOf is what the last error of a race becomes.
+// failureOf is what the last error of a race becomes. Why a server could not answer is
+// passed on; why it would not is between us and it.
 func failureOf(err error) *dnsserver.Failure {
 	if f, ok := errors.AsType[*dnsserver.Failure](err); ok {
 		return f
+	}
+	if e, ok := errors.AsType[rcodeError](err); ok && e.rcode == dns.RcodeServerFailure && e.why != nil {
+		return &dnsserver.Failure{Rcode: e.rcode, Info: e.why.InfoCode, Text: e.why.ExtraText, Why: errBroken.Why}
 	}
 	if errors.Is(err, upstream.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return errSilent

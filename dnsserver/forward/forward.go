@@ -128,7 +128,7 @@ func (f *Forwarder) Answer(ctx context.Context, q *dnsserver.Query) (*dns.Msg, e
 	if f.probes.returned(name) {
 		return noSuchName(), nil
 	}
-	g := f.table.Load().find(name)
+	g := f.table.Load().find(name, q.Type)
 	switch {
 	case g == nil:
 		return nil, nil // nobody's

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -73,14 +74,54 @@ func TestInternalNamesGoToNoPublicServer(t *testing.T) {
 	})
 }
 
+// Hosts of one label are known to a router, or to nobody: asking others tells them what
+// runs here. Top-level domains are theirs.
+func TestNamesOfOneLabelGoToNoPublicServer(t *testing.T) {
+	routes := []Route{{zone.MustParseName("corp"), addrs("198.51.100.1")}}
+	for _, tt := range []struct {
+		name      string
+		typ       uint16
+		upstreams string
+		want      string // who is asked
+	}{
+		{"web", dns.TypeA, "192.0.2.1", "nobody"},
+		{"web", dns.TypeAAAA, "192.0.2.1", "nobody"},
+		{"web", dns.TypeHTTPS, "192.0.2.1", "nobody"},
+		{"web", dns.TypeA, "192.0.2.1 192.168.0.1", "192.168.0.1"},
+		{"web", dns.TypeTXT, "192.0.2.1 192.168.0.1", "192.0.2.1 192.168.0.1"},
+		{"web", dns.TypeA, "127.0.0.11", "127.0.0.11"},
+		{"web", dns.TypeA, "fe80::1%eth0", "fe80::1%eth0"},
+		{"web", dns.TypeNS, "192.0.2.1", "192.0.2.1"},
+		{"com", dns.TypeDS, "192.0.2.1", "192.0.2.1"},
+		{"web.example", dns.TypeA, "192.0.2.1", "192.0.2.1"},
+		{".", dns.TypeA, "192.0.2.1", "192.0.2.1"},
+		{"corp", dns.TypeA, "192.0.2.1", "198.51.100.1"},
+		{"web.corp", dns.TypeA, "192.0.2.1", "198.51.100.1"},
+	} {
+		f := New(Options{Client: newNet(), Upstreams: addrs(strings.Fields(tt.upstreams)...), Routes: routes})
+		f.Load(nil)
+		name := zone.Root
+		if tt.name != "." {
+			name = zone.MustParseName(tt.name)
+		}
+		got := "nobody"
+		if g := f.table.Load().find([]byte(name), tt.typ); g != public {
+			got = addrsOf(g.servers)
+		}
+		expect(t, fmt.Sprint(tt.name, " ", dns.Type(tt.typ), " with ", tt.upstreams), got, tt.want)
+	}
+}
+
 // Resolvers that are REFUSED wait for another server to answer, and there may be none.
-func TestInternalNamesThatNobodyIsAskedForDoNotExist(t *testing.T) {
+func TestNamesThatNobodyIsAskedForDoNotExist(t *testing.T) {
 	f := New(Options{Client: newNet(), Upstreams: addrs("192.0.2.1")})
 	f.Load(nil)
-	q := &dnsserver.Query{Name: []byte(zone.MustParseName("metadata.google.internal")), Type: dns.TypeA, Class: dns.ClassINET}
-	m, err := f.Answer(t.Context(), q)
-	if err != nil || m == nil || m.Rcode != dns.RcodeNameError || m.Authoritative {
-		t.Errorf("got %v, %v, want NXDOMAIN without AA", m, err)
+	for _, name := range []string{"metadata.google.internal", "web"} {
+		q := &dnsserver.Query{Name: []byte(zone.MustParseName(name)), Type: dns.TypeA, Class: dns.ClassINET}
+		m, err := f.Answer(t.Context(), q)
+		if err != nil || m == nil || m.Rcode != dns.RcodeNameError || m.Authoritative {
+			t.Errorf("%s: got %v, %v, want NXDOMAIN without AA", name, m, err)
+		}
 	}
 }
 

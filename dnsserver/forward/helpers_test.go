@@ -134,7 +134,7 @@ func getFrom(f *Forwarder, name string, from netip.Addr) string {
 	began := time.Now()
 	n := zone.MustParseName(name)
 	ask := question{name: n.String(), typ: dns.TypeTXT}
-	g := f.table.Load().find([]byte(n))
+	g := f.table.Load().find([]byte(n), ask.typ)
 	switch g {
 	case nil:
 		return "nobody's"

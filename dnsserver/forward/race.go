@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/rollcall-dns/rollcall/dnsserver"
 )
 
 // When the next server is asked although the one before may still answer: after twice
@@ -148,6 +150,7 @@ func (f *Forwarder) try(ctx context.Context, s *server, ask *dns.Msg) reply {
 	began := time.Now()
 	m, err := f.o.Client.Exchange(ctx, s.addr, ask)
 	if err == nil {
+		attribute(m)
 		err = unusable(m)
 	}
 	o := answered
@@ -161,6 +164,13 @@ func (f *Forwarder) try(ctx context.Context, s *server, ask *dns.Msg) reply {
 	return reply{m, err}
 }
 
+// attribute has the extended error of a reply say that it is not ours.
+func attribute(m *dns.Msg) {
+	if e := dnsserver.ExplanationOf(m); e != nil {
+		e.ExtraText = dnsserver.FromUpstream
+	}
+}
+
 // unusable says why a reply is no answer, so that another server is asked.
 func unusable(m *dns.Msg) error {
 	switch m.Rcode {
@@ -172,7 +182,7 @@ func unusable(m *dns.Msg) error {
 	case dns.RcodeNameError, dns.RcodeYXDomain: // RFC 6672 §2.2
 		return nil
 	}
-	return rcodeError{m.Rcode}
+	return rcodeError{m.Rcode, dnsserver.ExplanationOf(m)}
 }
 
 func referral(ns []dns.RR) bool {

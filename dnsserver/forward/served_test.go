@@ -114,6 +114,9 @@ func (r *resolver) ask(t *testing.T, question string, edit ...func(*dns.Msg)) st
 	for _, o := range in.IsEdns0().Option {
 		if e, ok := o.(*dns.EDNS0_EDE); ok {
 			s += fmt.Sprintf(" ede=%d", e.InfoCode)
+			if e.ExtraText != "" {
+				s += " (" + e.ExtraText + ")"
+			}
 		}
 	}
 	return s
@@ -149,6 +152,32 @@ func TestForwardedAnswers(t *testing.T) {
 	for _, a := range up.Asked() {
 		if cut := a.Msg.Question[0].Name; strings.HasSuffix(strings.ToLower(cut), ".test.") || !a.Msg.RecursionDesired {
 			t.Errorf("asked upstream: %v", a.Msg)
+		}
+	}
+}
+
+// What a server says of its answer, or of why it has none, is passed on as its own; what it
+// says of us is not.
+func TestExplanationsArePassedOn(t *testing.T) {
+	explained := func(rcode int, info uint16) upstreamtest.Behaviour {
+		return upstreamtest.Edited(func(m *dns.Msg) {
+			m.Rcode = rcode
+			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: info, ExtraText: "at length"}}
+		}, upstreamtest.Answers())
+	}
+	for _, tt := range []struct {
+		rcode int
+		info  uint16
+		want  string
+	}{
+		{dns.RcodeNameError, dns.ExtendedErrorCodeBlocked, "NXDOMAIN ra ede=15 (upstream)"},
+		{dns.RcodeServerFailure, dns.ExtendedErrorCodeDNSBogus, "SERVFAIL ra ede=6 (upstream)"},
+		{dns.RcodeRefused, dns.ExtendedErrorCodeProhibited, "SERVFAIL ra ede=23"},
+	} {
+		up := upstreamtest.Start(t, explained(tt.rcode, tt.info))
+		r := serve(t, func([]netip.AddrPort) []Options { return []Options{{Upstreams: addrs(up.Addr())}} }, 1)[0]
+		for _, when := range []string{"at first", "as remembered"} {
+			expect(t, when, r.ask(t, "www.example.com. A"), tt.want)
 		}
 	}
 }

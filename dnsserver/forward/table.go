@@ -3,6 +3,8 @@ package forward
 import (
 	"sync/atomic"
 
+	"github.com/miekg/dns"
+
 	"github.com/rollcall-dns/rollcall/dnsserver"
 	"github.com/rollcall-dns/rollcall/zone"
 )
@@ -14,10 +16,21 @@ type group struct {
 }
 
 // table finds the group for a name: that of the longest domain at or above it.
-type table struct{ groups map[zone.Name]*group }
+type table struct {
+	groups map[zone.Name]*group
+	nearby *group // of the upstreams, for what is only of this site
+}
 
 // internal is what people use within their sites, by agreement (ICANN 2024).
 var internal = zone.MustParseName("internal")
+
+// host reports whether somebody looks for a host of one label. Of public names none is
+// that (RFC 7085, ICANN 2013), but routers and companies' servers know such ones. Other
+// types are about top-level domains.
+func host(name []byte, typ uint16) bool {
+	return len(name) > 1 && len(name) == 2+int(name[0]) &&
+		(typ == dns.TypeA || typ == dns.TypeAAAA || typ == dns.TypeHTTPS)
+}
 
 // public stands for servers of which none is of this site.
 var public = new(group)
@@ -31,7 +44,8 @@ func newTable(groups map[zone.Name]*group) *table {
 		t.groups[n] = nil
 	}
 	if g := groups[zone.Root]; g != nil {
-		t.groups[internal] = g.within()
+		t.nearby = g.within()
+		t.groups[internal] = t.nearby
 	}
 	for n, g := range groups {
 		t.groups[n] = g
@@ -57,9 +71,12 @@ func (g *group) within() *group {
 }
 
 // find gives nil for names that go nowhere. The name is in lower case.
-func (t *table) find(name []byte) *group {
+func (t *table) find(name []byte, typ uint16) *group {
 	for at := name; ; at = at[1+at[0]:] {
-		if g, ok := t.groups[zone.Name(at)]; ok || at[0] == 0 {
+		switch g, ok := t.groups[zone.Name(at)]; {
+		case at[0] == 0 && ok && host(name, typ):
+			return t.nearby
+		case ok || at[0] == 0:
 			return g
 		}
 	}

@@ -26,9 +26,6 @@ type Options struct {
 	MaxConns int
 	// RootCAs are whom certificates must come from. Nil means those of the system.
 	RootCAs *x509.CertPool
-	// TrustAD passes on that a server has validated an answer, to those who ask for it
-	// (RFC 6840 §5.8): right only where the way to the servers is safe too.
-	TrustAD bool
 }
 
 // Why a server gave no answer. Exchange wraps these, and errors of the system.
@@ -90,10 +87,11 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Exchange asks one server the question of query, of which RD, CD, AD and DO are passed
-// on and nothing else. What it returns is a reply to query with the records that belong
-// to it: the rcode may be any, AA and TC are clear, there is no OPT record. The asker
-// may change it.
+// Exchange asks one server the question of query, of which RD, CD and DO are passed on,
+// over TLS also AD, and nothing else. What it returns is a reply to query with the records
+// that belong to it: the rcode may be any, AA and TC are clear, AD is over all but TLS, and
+// of EDNS there is the first extended error (RFC 8914), without its text. The asker may
+// change it.
 //
 // An error means that the server gave no answer that could be believed. When ctx is
 // done before, the error is its cause.
@@ -103,7 +101,6 @@ func (c *Client) Exchange(ctx context.Context, a Addr, query *dns.Msg) (*dns.Msg
 		return nil, err
 	}
 	defer q.free()
-	q.trust = c.o.TrustAD
 	m, err := c.server(a).exchange(ctx, q)
 	if err != nil {
 		asked := query.Question[0]

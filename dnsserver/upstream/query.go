@@ -43,8 +43,7 @@ type query struct {
 	name  []byte // wire form, in the case that was asked
 	edns  bool   // sent with an OPT record
 	mixed bool   // sent in a case drawn at random
-	trust bool   // AD is asked for and passed on
-	tls   bool   // nobody is to learn from its length what is asked
+	tls   bool   // nobody learns from its length what is asked; AD is asked for and passed on
 
 	// random is drawn once for each message sent: two octets of identity, the rest for
 	// ports and case.
@@ -126,7 +125,7 @@ func (q *query) flags() (f uint16) {
 	return f
 }
 
-func (q *query) wantsAD() bool { return q.trust && (q.asked.AuthenticatedData || q.do()) }
+func (q *query) wantsAD() bool { return q.tls && (q.asked.AuthenticatedData || q.do()) }
 
 func (q *query) do() bool {
 	opt := q.asked.IsEdns0()

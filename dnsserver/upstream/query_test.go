@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,22 +13,30 @@ import (
 	"github.com/rollcall-dns/rollcall/dnsserver/upstream/upstreamtest"
 )
 
-// sent is what reaches a server that is asked for m.
-func sent(t *testing.T, o Options, m *dns.Msg) *dns.Msg {
+// sent is what reaches a server that is asked for m, without options of ours.
+func sent(t *testing.T, over upstreamtest.Transport, m *dns.Msg) *dns.Msg {
 	t.Helper()
 	s := upstreamtest.Start(t, upstreamtest.Answers())
-	reply, err := newClient(t, o).Exchange(t.Context(), mustAddr(t, s.Addr()), m)
+	addr := s.Addr()
+	if over == upstreamtest.TLS {
+		addr = s.TLSAddr()
+	}
+	reply, err := newClient(t, Options{RootCAs: s.RootCAs()}).Exchange(t.Context(), mustAddr(t, addr), m)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if reply.Id != m.Id || reply.Question[0] != m.Question[0] || reply.RecursionDesired != m.RecursionDesired || reply.CheckingDisabled != m.CheckingDisabled {
 		t.Errorf("%v is no reply to %v", reply, m)
 	}
-	return s.Asked()[0].Msg
+	got := s.Asked()[0].Msg
+	if opt := got.IsEdns0(); opt != nil {
+		opt.Option = slices.DeleteFunc(opt.Option, func(o dns.EDNS0) bool { return o.Option() == dns.EDNS0PADDING })
+	}
+	return got
 }
 
-// Of what an asker says only this goes further: the question, RD, CD, DO, and AD where the
-// server is trusted with it. Options are for us alone: a subnet tells who asks, a cookie
+// Of what an asker says only this goes further: the question, RD, CD, DO, and over
+// TLS AD. Options are for us alone: a subnet tells who asks, a cookie
 // belongs to two ends (RFC 7873 §5.1).
 func TestQueryPassesOnFlagsAndNoOptions(t *testing.T) {
 	asked := question(t, "Web.Example. AAAA")
@@ -37,13 +46,13 @@ func TestQueryPassesOnFlagsAndNoOptions(t *testing.T) {
 		&dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 24, Address: []byte{192, 0, 2, 0}},
 		&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102030405060708"},
 	}
-	for _, trust := range []bool{false, true} {
-		got := sent(t, Options{TrustAD: trust}, asked)
+	for _, over := range []upstreamtest.Transport{upstreamtest.UDP, upstreamtest.TLS} {
+		got := sent(t, over, asked)
 		opt := got.IsEdns0()
 		if opt == nil || len(got.Extra) != 1 || opt.UDPSize() != offerUDP || !opt.Do() || len(opt.Option) != 0 || opt.Version() != 0 {
 			t.Errorf("sent with %v", got.Extra)
 		}
-		if !got.RecursionDesired || !got.CheckingDisabled || got.AuthenticatedData != trust || got.Authoritative || got.Truncated {
+		if !got.RecursionDesired || !got.CheckingDisabled || got.AuthenticatedData != (over == upstreamtest.TLS) || got.Authoritative || got.Truncated {
 			t.Errorf("sent with %+v", got.MsgHdr)
 		}
 		if q := got.Question[0]; !strings.EqualFold(q.Name, "web.example.") || q.Qtype != dns.TypeAAAA {
@@ -52,7 +61,7 @@ func TestQueryPassesOnFlagsAndNoOptions(t *testing.T) {
 	}
 	asked = question(t, "web.example. A")
 	asked.RecursionDesired = false
-	if got := sent(t, Options{}, asked); got.RecursionDesired || got.CheckingDisabled || got.IsEdns0() == nil || got.IsEdns0().Do() {
+	if got := sent(t, upstreamtest.UDP, asked); got.RecursionDesired || got.CheckingDisabled || got.IsEdns0() == nil || got.IsEdns0().Do() {
 		t.Errorf("sent as %v", got)
 	}
 }
@@ -60,7 +69,7 @@ func TestQueryPassesOnFlagsAndNoOptions(t *testing.T) {
 func TestQueryOfAnyName(t *testing.T) {
 	long := strings.Repeat(strings.Repeat("a", 63)+".", 3) + strings.Repeat("b", 61) + "."
 	for _, name := range []string{".", "a.", long, `with\.dot.example.`, `\000\255.example.`, "1-2_3.example."} {
-		if got := sent(t, Options{}, question(t, name+" A")).Question[0].Name; !strings.EqualFold(got, name) {
+		if got := sent(t, upstreamtest.UDP, question(t, name+" A")).Question[0].Name; !strings.EqualFold(got, name) {
 			t.Errorf("asked for %q, sent %q", name, got)
 		}
 	}

@@ -49,6 +49,10 @@ func (q *query) read(msg []byte) (*dns.Msg, error) {
 		m.Rcode = dns.RcodeServerFailure
 	}
 	scrub(m)
+	if r.explained != nil {
+		m.SetEdns0(offerUDP, false)
+		m.IsEdns0().Option = []dns.EDNS0{r.explained}
+	}
 	return m, nil
 }
 
@@ -65,6 +69,8 @@ type reader struct {
 	owner    string
 	hasOPT   bool
 	extended byte // upper bits of the rcode (RFC 6891 §6.1.3)
+
+	explained *dns.EDNS0_EDE // what the server says of it, without a text
 }
 
 func (r *reader) sections(m *dns.Msg) (err error) {
@@ -125,6 +131,7 @@ func (r *reader) record() (dns.RR, error) {
 		return nil, errMalformed
 	case h.Rrtype == dns.TypeOPT:
 		r.hasOPT, r.extended = true, fixed[4]
+		r.options(r.msg[off:r.off])
 		return nil, nil
 	case h.Class != dns.ClassINET || meta(h.Rrtype) || h.Rdlength == 0:
 		return nil, nil
@@ -137,6 +144,20 @@ func (r *reader) record() (dns.RR, error) {
 		return nil, errMalformed
 	}
 	return rr, nil
+}
+
+// options reads those that are for us. Of others it tolerates whatever form they have.
+func (r *reader) options(b []byte) {
+	for len(b) >= optionLen {
+		code, n := binary.BigEndian.Uint16(b), int(binary.BigEndian.Uint16(b[2:]))
+		if b = b[optionLen:]; n > len(b) {
+			return
+		}
+		if code == dns.EDNS0EDE && n >= 2 && r.explained == nil {
+			r.explained = &dns.EDNS0_EDE{InfoCode: binary.BigEndian.Uint16(b)}
+		}
+		b = b[n:]
+	}
 }
 
 func unpack(h dns.RR_Header, msg []byte, off int) (dns.RR, error) {

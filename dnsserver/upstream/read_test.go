@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,18 +15,23 @@ import (
 	"github.com/rollcall-dns/rollcall/dnsserver/upstream/upstreamtest"
 )
 
-// Nothing of the server's standing towards the asker is passed on (RFC 6840 §5.7-5.8).
+// Nothing of the server's standing towards the asker is passed on; AD only where nobody on
+// the way can have set it, and to those who ask for it (RFC 6840 §5.7-5.8).
 func TestReplyHasFlagsOfItsOwn(t *testing.T) {
-	for _, trust := range []bool{false, true} {
+	for _, overTLS := range []bool{false, true} {
 		for _, ad := range []bool{false, true} {
 			asked := question(t, "web.example. A")
 			asked.AuthenticatedData = ad
 			s := upstreamtest.Start(t, upstreamtest.Edited(func(m *dns.Msg) {
 				m.Authoritative, m.AuthenticatedData, m.Zero, m.CheckingDisabled = true, true, true, true
 			}, web))
-			got, err := newClient(t, Options{TrustAD: trust}).Exchange(t.Context(), mustAddr(t, s.Addr()), asked)
+			addr := s.Addr()
+			if overTLS {
+				addr = s.TLSAddr()
+			}
+			got, err := newClient(t, Options{RootCAs: s.RootCAs()}).Exchange(t.Context(), mustAddr(t, addr), asked)
 			check(t, got, err, webA)
-			want := dns.MsgHdr{Id: asked.Id, Response: true, RecursionDesired: true, RecursionAvailable: true, AuthenticatedData: trust && ad}
+			want := dns.MsgHdr{Id: asked.Id, Response: true, RecursionDesired: true, RecursionAvailable: true, AuthenticatedData: overTLS && ad}
 			if got.MsgHdr != want {
 				t.Errorf("got %+v, want %+v", got.MsgHdr, want)
 			}
@@ -60,6 +66,47 @@ func TestReplyWithAnExtendedRcode(t *testing.T) {
 	got, err := receive(t, m, pack(t, m))
 	if err != nil || got.Rcode != dns.RcodeServerFailure || len(got.Extra) != 0 {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// Of what a server says about its answer the first code is passed on, and nothing that it
+// has written.
+func TestReplyIsExplained(t *testing.T) {
+	ede := func(info uint16) dns.EDNS0 { return &dns.EDNS0_EDE{InfoCode: info, ExtraText: "call 555-0100"} }
+	local := func(code uint16, data string) dns.EDNS0 { return &dns.EDNS0_LOCAL{Code: code, Data: []byte(data)} }
+	for _, tt := range []struct {
+		name    string
+		options []dns.EDNS0
+		want    string
+	}{
+		{"nothing said", nil, "[]"},
+		{"Blocked", []dns.EDNS0{ede(dns.ExtendedErrorCodeBlocked)}, "[15]"},
+		{"Other", []dns.EDNS0{ede(dns.ExtendedErrorCodeOther)}, "[0]"},
+		{"the first of two", []dns.EDNS0{ede(dns.ExtendedErrorCodeDNSBogus), ede(dns.ExtendedErrorCodeNoReachableAuthority)}, "[6]"},
+		{"behind others", []dns.EDNS0{local(dns.EDNS0NSID, "ns1"), ede(dns.ExtendedErrorCodeStaleAnswer)}, "[3]"},
+		{"without a code", []dns.EDNS0{local(dns.EDNS0EDE, "x")}, "[]"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			asked := question(t, "web.example. A")
+			m := upstreamtest.Answer(asked, "web.example. 60 IN A 192.0.2.1")
+			m.SetEdns0(1232, false)
+			m.IsEdns0().Option = tt.options
+			got, err := receive(t, asked, pack(t, m))
+			check(t, got, err, webA)
+			codes := []uint16{}
+			if opt := got.IsEdns0(); opt != nil {
+				for _, o := range opt.Option {
+					e := o.(*dns.EDNS0_EDE)
+					codes = append(codes, e.InfoCode)
+					if e.ExtraText != "" {
+						t.Errorf("with the text %q", e.ExtraText)
+					}
+				}
+			}
+			if fmt.Sprint(codes) != tt.want {
+				t.Errorf("explained by %v, want %s", codes, tt.want)
+			}
+		})
 	}
 }
 

@@ -48,7 +48,7 @@ func (u *until) holds(now time.Time) bool {
 func (s *server) exchange(ctx context.Context, q *query) (*dns.Msg, error) {
 	s.n.queries.Add(1)
 	now := time.Now()
-	q.tls = s.addr.tls
+	q.tls = s.addr.tls // where AD means something, too: nobody on the way could set it (RFC 6840 §5.8)
 	q.edns, q.mixed = !s.noEDNS.holds(now), !s.noCase.holds(now)
 	m, err := s.attempt(ctx, q)
 	if err != nil || !unknown(m) || !q.edns {
