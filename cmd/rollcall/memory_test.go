@@ -21,6 +21,15 @@ func TestGarbageCollectionIsSetUnlessTheOperatorSetsIt(t *testing.T) {
 	}
 }
 
+func TestCacheIsAccountedWithWhatTheCollectorLeaves(t *testing.T) {
+	for gogc, want := range map[string]int{"": 75, "50": 75, "200": 225, "0": 25, "off": 75, "x": 75} {
+		t.Setenv("GOGC", gogc)
+		if got := growth(); got != want {
+			t.Errorf("GOGC=%q: %d percent, want %d", gogc, got, want)
+		}
+	}
+}
+
 func TestMemoryIsGivenBackAfterManyInstances(t *testing.T) {
 	for _, tt := range []struct {
 		before, now int

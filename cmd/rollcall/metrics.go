@@ -18,6 +18,7 @@ func (s *server) parts() []admin.Part {
 		admin.PartOf(buildOf, buildMetrics),
 		admin.PartOf(s.dns.Stats, dnsMetrics),
 		admin.PartOf(s.forwarded, forwardMetrics),
+		admin.PartOf(s.exchanged, exchangeMetrics),
 		admin.PartOf(s.remembered, cacheMetrics),
 		admin.PartOf(s.expiry, certificateMetrics),
 		admin.PartOf(s.selfreg.Leases, leaseMetrics),

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/rollcall-dns/rollcall/admin"
 	"github.com/rollcall-dns/rollcall/dnsserver/forward"
+	"github.com/rollcall-dns/rollcall/dnsserver/upstream"
 )
 
 // forwarded is what was asked of other name servers; without any nothing.
@@ -12,6 +13,33 @@ func (s *server) forwarded() forward.Stats {
 	}
 	return s.resolver.forward.Stats()
 }
+
+// exchanged is what was seen of each name server, whatever it is asked for.
+func (s *server) exchanged() map[upstream.Addr]upstream.Stats {
+	if s.resolver == nil {
+		return nil
+	}
+	return s.resolver.client.Stats()
+}
+
+var exchangeMetrics = []admin.Metric[map[upstream.Addr]upstream.Stats]{{
+	Name: "rollcall_upstream_mismatches_total", Kind: admin.Counter, Labels: []string{"server"},
+	Help: "Messages from the name server's address that were no reply to what was asked: forged, or of a broken server.",
+	Samples: func(s map[upstream.Addr]upstream.Stats, emit func(float64, ...string)) {
+		for a, st := range s {
+			emit(float64(st.Mismatches), a.String())
+		}
+	},
+}, {
+	Name: "rollcall_upstream_stream_queries_total", Kind: admin.Counter, Labels: []string{"server", "over"},
+	Help: "Queries that the name server was sent over TCP, because a datagram was not enough or not safe, or over TLS.",
+	Samples: func(s map[upstream.Addr]upstream.Stats, emit func(float64, ...string)) {
+		for a, st := range s {
+			emit(float64(st.TCP), a.String(), "tcp")
+			emit(float64(st.TLS), a.String(), "tls")
+		}
+	},
+}}
 
 var forwardMetrics = []admin.Metric[forward.Stats]{{
 	Name: "rollcall_forward_questions_total", Kind: admin.Counter, Labels: []string{"result"},

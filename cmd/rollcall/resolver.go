@@ -36,7 +36,7 @@ func (s *server) newResolver() *resolver {
 	}
 	r.outside = dnsserver.CutAliases(s.zone, r.forward)
 	if cfg.CacheSize > 0 {
-		o := cache.Options{Bytes: cfg.CacheSize}
+		o := cache.Options{Bytes: cfg.CacheSize, Growth: growth()}
 		if cfg.ServeStale {
 			o.Stale = keepStale
 		}

@@ -82,6 +82,26 @@ func TestNoFloodExceedsTheBounds(t *testing.T) {
 	}
 }
 
+// Of the same memory there is less for entries where garbage takes its share.
+func TestGrowthIsAccountedFor(t *testing.T) {
+	held := func(growth int) int {
+		c, _ := newCache(t, new(origin), Options{Bytes: 1 << 20, Growth: growth})
+		m := newMany(t)
+		for i := range uint32(10_000) {
+			m.turn(i)
+			m.learn(c)
+		}
+		n, entries := octets(c)
+		if n > 1<<20 || n < 1<<20*98/100 {
+			t.Errorf("%d octets are accounted", n)
+		}
+		return entries
+	}
+	if alone, with := held(0), held(75); with < alone*100/176 || with > alone*100/174 {
+		t.Errorf("%d entries, and %d where each counts for 1.75", alone, with)
+	}
+}
+
 func TestWhatIsLargerThanAllRoomIsNotKept(t *testing.T) {
 	c, _ := newCache(t, new(origin), Options{Bytes: 500})
 	var k key

@@ -16,9 +16,11 @@ import (
 // Options are the bounds of a cache, and what it does beyond remembering.
 type Options struct {
 	// Bytes is the memory that all entries take together, with what is spent on finding
-	// them. The garbage collector needs as much again at times, as it does for all
-	// memory. Zero or less keeps nothing.
+	// them. Zero or less keeps nothing.
 	Bytes int
+	// Growth is by how many percent the process outgrows what lives, because garbage is
+	// collected only then: entries are accounted with it. Zero accounts for them alone.
+	Growth int
 	// Entries is how many there are at most. Zero is as many as Bytes hold.
 	Entries int
 	// Stale is for how long after its end an answer is kept, to be given when no other

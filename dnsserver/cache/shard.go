@@ -29,13 +29,14 @@ func (s second) time() time.Duration { return time.Duration(s) * time.Second }
 // its share of a map of 8-octet keys and pointers that is two thirds full.
 const overhead = 96 + 28
 
-// size is the memory that the entry takes.
-func (e *entry) size() int { return cap(e.wire) + overhead }
+// size is the memory that an entry takes.
+func (s *shard) size(e entry) int { return (cap(e.wire) + overhead) * s.percent / 100 }
 
 // shard is a part of a cache, chosen by hash.
 type shard struct {
-	max  int // octets
-	hits atomic.Uint64
+	max     int // octets
+	percent int // that an octet counts for: 100 and what the process outgrows it
+	hits    atomic.Uint64
 
 	mu      sync.Mutex // guards the following
 	lru     *simplelru.LRU[uint64, entry]
@@ -60,8 +61,8 @@ func newShards(o Options) []shard {
 	shards := make([]shard, n)
 	for i := range shards {
 		s := &shards[i]
-		s.max = o.Bytes / n
-		s.lru, _ = simplelru.NewLRU(entries, func(_ uint64, e entry) { s.bytes -= e.size() }) // fails for 0 entries
+		s.max, s.percent = o.Bytes/n, 100+max(o.Growth, 0)
+		s.lru, _ = simplelru.NewLRU(entries, func(_ uint64, e entry) { s.bytes -= s.size(e) }) // fails for 0 entries
 	}
 	return shards
 }
@@ -91,14 +92,14 @@ func (s *shard) get(hash uint64, now time.Duration) (e entry, ok bool) {
 func (s *shard) put(hash uint64, e entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e.size() > s.max {
+	if s.size(e) > s.max {
 		s.lru.Remove(hash)
 		return
 	}
 	if old, ok := s.lru.Peek(hash); ok {
-		s.bytes -= old.size()
+		s.bytes -= s.size(old)
 	}
-	s.bytes += e.size()
+	s.bytes += s.size(e)
 	if s.lru.Add(hash, e) {
 		s.evicted++
 	}

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"flag"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"net"
@@ -104,6 +105,29 @@ func (f *forger) forge(q *upstreamtest.Query) {
 		f.sent.Add(1)
 	}
 	upstreamtest.Answers(forgedName + " 60 IN A " + truth)(q)
+}
+
+// Who has guessed all else still needs the cookie.
+func TestForgersHaveNoCookie(t *testing.T) {
+	answers := cookies(upstreamtest.Answers(forgedName + " 60 IN A " + truth))
+	s := upstreamtest.Start(t, answers)
+	c, a := newClient(t, Options{}), mustAddr(t, s.Addr())
+	if _, err := c.Exchange(t.Context(), a, question(t, forgedName+" A")); err != nil {
+		t.Fatal(err)
+	}
+	lies := upstreamtest.Answers(forgedName + " 86400 IN A " + lie)
+	guess := func(string) (string, int) { return fmt.Sprintf("%016x", rand.Uint64()) + theirs, dns.RcodeSuccess }
+	s.Do(upstreamtest.Over(upstreamtest.UDP, func(q *upstreamtest.Query) {
+		for range burst {
+			upstreamtest.Cookie(guess, lies)(q)
+		}
+		lies(q)
+		answers(q)
+	}, answers))
+	for range max(100, *forgeries/burst/10) {
+		m, err := c.Exchange(t.Context(), a, question(t, forgedName+" A"))
+		check(t, m, err, forgedName+" 60 IN A "+truth)
+	}
 }
 
 // No forgery is believed, and none keeps the truth away.

@@ -54,6 +54,9 @@ func (s *server) stream(ctx context.Context, q *query) (*dns.Msg, verdict, error
 		return nil, v, errTruncated
 	}
 	m, err := s.readReply(q, msg.b)
+	if err == nil {
+		s.cookies.hear(q.cookie, q.reply.cookie)
+	}
 	return m, v, err
 }
 

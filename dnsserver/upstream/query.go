@@ -34,7 +34,7 @@ const (
 	optionLen = 4   // of an option without data
 	lengthLen = 2   // before each message over TCP (RFC 1035 §4.2.2)
 	padBlock  = 128 // what queries over TLS are multiples of (RFC 8467 §4.1)
-	maxQuery  = lengthLen + headerLen + maxName + 4 + optLen + optionLen + padBlock
+	maxQuery  = lengthLen + headerLen + maxName + 4 + optLen + optionLen + max(padBlock, maxCookie)
 )
 
 // query is one question on its way to a server, with the memory that it needs.
@@ -45,6 +45,10 @@ type query struct {
 	mixed bool   // sent in a case drawn at random
 	tls   bool   // nobody learns from its length what is asked; AD is asked for and passed on
 
+	cookie    []byte // sent with an OPT record; nil: none
+	cookieBuf [maxCookie]byte
+	reply     reply
+
 	// random is drawn once for each message sent: two octets of identity, the rest for
 	// ports and case.
 	random  [2 + 2*portTries + maxName/8 + 1]byte
@@ -53,6 +57,12 @@ type query struct {
 	nameBuf [maxName]byte
 	local   net.UDPAddr
 	in      [maxUDP]byte
+}
+
+// reply is what EDNS says of the last reply that was read, to us alone.
+type reply struct {
+	cookie    []byte // in the memory of the message; nil: none
+	badCookie bool   // it is no answer: the server did not know its cookie (RFC 7873 §5.3)
 }
 
 var queries = sync.Pool{New: func() any { return new(query) }}
@@ -65,7 +75,7 @@ func newQuery(asked *dns.Msg) (*query, error) {
 		return nil, errQuestion
 	}
 	q := queries.Get().(*query)
-	q.asked, q.edns, q.mixed = asked, true, true
+	q.asked, q.edns, q.mixed, q.cookie = asked, true, true, nil
 	n, err := dns.PackDomainName(asked.Question[0].Name, q.nameBuf[:], 0, nil, false)
 	if err != nil || n == 0 {
 		q.free()
@@ -103,8 +113,11 @@ func (q *query) write(id uint16) {
 	if q.edns {
 		msg[11] = 1 // ARCOUNT
 		end += copy(msg[end:], q.opt())
-		if q.tls {
+		switch {
+		case q.tls:
 			end = pad(msg, end)
+		case q.cookie != nil:
+			end = option(msg, end, dns.EDNS0COOKIE, q.cookie)
 		}
 	}
 	q.n = lengthLen + end
@@ -143,13 +156,18 @@ func (q *query) opt() string {
 
 // pad adds an option to the OPT record that msg ends with (RFC 7830).
 func pad(msg []byte, end int) int {
-	n := -(end + optionLen) & (padBlock - 1)
-	binary.BigEndian.PutUint16(msg[end-2:], uint16(optionLen+n))
-	binary.BigEndian.PutUint16(msg[end:], dns.EDNS0PADDING)
-	binary.BigEndian.PutUint16(msg[end+2:], uint16(n))
+	return option(msg, end, dns.EDNS0PADDING, noData[:-(end+optionLen)&(padBlock-1)])
+}
+
+var noData [padBlock]byte
+
+// option adds one to the OPT record that msg ends with, which has none yet.
+func option(msg []byte, end int, code uint16, data []byte) int {
+	binary.BigEndian.PutUint16(msg[end-2:], uint16(optionLen+len(data)))
+	binary.BigEndian.PutUint16(msg[end:], code)
+	binary.BigEndian.PutUint16(msg[end+2:], uint16(len(data)))
 	end += optionLen
-	clear(msg[end : end+n])
-	return end + n
+	return end + copy(msg[end:], data)
 }
 
 // mixCase draws the case of each letter (draft-vixie-dnsext-dns0x20). Lengths are

@@ -21,6 +21,7 @@ const minRecord = 11
 // read makes a message of a reply that was accepted, and writes to it.
 func (q *query) read(msg []byte) (*dns.Msg, error) {
 	head := binary.BigEndian.Uint16(msg[2:])
+	q.reply = reply{}
 	all := &struct {
 		m dns.Msg
 		q [1]dns.Question
@@ -45,6 +46,7 @@ func (q *query) read(msg []byte) (*dns.Msg, error) {
 	if err := r.sections(m); err != nil {
 		return nil, err
 	}
+	q.reply = reply{r.cookie, int(r.extended)<<4|m.Rcode == dns.RcodeBadCookie}
 	if r.extended != 0 { // what EDNS has gone wrong with is between us and the server
 		m.Rcode = dns.RcodeServerFailure
 	}
@@ -71,6 +73,7 @@ type reader struct {
 	extended byte // upper bits of the rcode (RFC 6891 §6.1.3)
 
 	explained *dns.EDNS0_EDE // what the server says of it, without a text
+	cookie    []byte
 }
 
 func (r *reader) sections(m *dns.Msg) (err error) {
@@ -153,8 +156,11 @@ func (r *reader) options(b []byte) {
 		if b = b[optionLen:]; n > len(b) {
 			return
 		}
-		if code == dns.EDNS0EDE && n >= 2 && r.explained == nil {
+		switch {
+		case code == dns.EDNS0EDE && n >= 2 && r.explained == nil:
 			r.explained = &dns.EDNS0_EDE{InfoCode: binary.BigEndian.Uint16(b)}
+		case code == dns.EDNS0COOKIE && r.cookie == nil:
+			r.cookie = b[:n]
 		}
 		b = b[n:]
 	}

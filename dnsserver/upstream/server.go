@@ -25,6 +25,8 @@ type server struct {
 
 	noEDNS until // it answers FORMERR to EDNS
 	noCase until // it does not repeat the case of the question
+
+	cookies cookieJar
 }
 
 func newServer(c *Client, a Addr) *server {
@@ -78,10 +80,13 @@ func (s *server) attempt(ctx context.Context, q *query) (*dns.Msg, error) {
 		return m, err
 	}
 	m, why := s.udp(ctx, q)
+	if errors.Is(why, errCookie) {
+		m, why = s.udp(ctx, q) // with the cookie that came
+	}
 	switch {
 	case errors.Is(why, errFolded):
 		return s.foldedCase(ctx, q)
-	case errors.Is(why, errTruncated), errors.Is(why, errGuessed), errors.Is(why, errMalformed):
+	case errors.Is(why, errTruncated), errors.Is(why, errGuessed), errors.Is(why, errCookie), errors.Is(why, errMalformed):
 		m, _, err := s.stream(ctx, q)
 		if err != nil {
 			err = fmt.Errorf("over TCP, because %v: %w", why, err)

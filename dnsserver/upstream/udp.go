@@ -32,13 +32,16 @@ const maxForeign = 8
 // else comes does not end the waiting (RFC 5452 §9.1).
 func (s *server) udp(ctx context.Context, q *query) (*dns.Msg, error) {
 	q.draw()
-	q.write(q.id())
 	c, err := dial(s.remote, &q.local, q.ports())
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
 	began := time.Now()
+	if q.cookie = nil; q.edns {
+		q.cookie = s.cookies.take(q.cookieBuf[:0], c.LocalAddr(), began)
+	}
+	q.write(q.id())
 	end := began.Add(s.client.o.Timeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(end) {
 		end = d
@@ -56,7 +59,17 @@ func (s *server) udp(ctx context.Context, q *query) (*dns.Msg, error) {
 		return nil, s.failed(ctx, err)
 	}
 	s.n.took(time.Since(began))
-	return s.readReply(q, msg)
+	m, err := s.readReply(q, msg)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cookies.judge(q.cookie, q.reply.cookie, q.reply.badCookie); err != nil {
+		if err == errGuessed {
+			s.n.mismatches.Add(1)
+		}
+		return nil, err
+	}
+	return m, nil
 }
 
 // receive returns the reply, cut off where it is too long for datagrams.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // unboundConf is a resolver that knows a zone, and nobody to ask for others.
@@ -41,6 +43,9 @@ server:
   user: root
 database:
   storage: DIR
+mod-cookies:
+  - id: strict
+    badcookie-slip: 1
 zone:
   - domain: corp.example
     storage: DIR
@@ -64,17 +69,18 @@ func many() string {
 	return b.String()
 }
 
-func startKnot(t *testing.T) *peer {
+// startKnot starts one whose zone has more settings.
+func startKnot(t *testing.T, more string) *peer {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "zone"), knotZone)
-	return start(t, "knotd", strings.ReplaceAll(knotConf, "storage: DIR", "storage: "+dir), "-c", "DIR/conf")
+	return start(t, "knotd", strings.ReplaceAll(knotConf, "storage: DIR", "storage: "+dir)+more, "-c", "DIR/conf")
 }
 
 func TestOtherPeoplesServers(t *testing.T) {
 	dnsmasq := startDnsmasq(t, "host-record=www.corp.example,192.0.2.80", "srv-host=_http._tcp.corp.example,www.corp.example,80,1,2", "address=/corp.example/")
 	unbound := start(t, "unbound", unboundConf, "-d", "-c", "DIR/conf")
-	knot := startKnot(t)
+	knot := startKnot(t, "")
 	for _, tt := range []struct{ name, flag, value string }{
 		{"dnsmasq", "--upstream", dnsmasq.at.String()},
 		{"unbound", "--upstream", unbound.at.String()},
@@ -94,6 +100,24 @@ func TestOtherPeoplesServers(t *testing.T) {
 		t.Errorf("what goes over TCP alone: %v, %v", in, err)
 	}
 	expect(t, "beside the route", ask(t, s.DNS[0], "www.example. A"), "REFUSED ra ede=20")
+}
+
+// A server that sends those who have a cookie away until they have its own is asked over UDP like any other.
+func TestServerThatWantsItsCookie(t *testing.T) {
+	knot := startKnot(t, "    module: mod-cookies/strict\n")
+	stranger := new(dns.Msg).SetQuestion("www.corp.example.", dns.TypeA)
+	stranger.SetEdns0(1232, false)
+	stranger.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102030405060708"}}
+	if in, err := dns.Exchange(stranger, knot.at.String()); err != nil || in.Rcode != dns.RcodeBadCookie {
+		t.Fatalf("it takes us without its cookie: %v, %v", in, err)
+	}
+	s := serve(t, "--route", "corp.example="+knot.at.String(), "--cache-size", "0")
+	for range 3 {
+		expect(t, "an address", ask(t, s.DNS[0], "www.corp.example. A"), "NOERROR ra | www.corp.example. A 192.0.2.80")
+	}
+	if n := metric(t, s, "rollcall_upstream_stream_queries_total"); n > 0 {
+		t.Errorf("asked %v times over TCP", n)
+	}
 }
 
 // The names that must not leave are asked for, of every kind; what the upstream was asked

@@ -116,6 +116,30 @@ func EditedWire(edit func([]byte) []byte, next Behaviour) Behaviour {
 	}
 }
 
+// Cookie sends the replies of next with a COOKIE option, of what make makes of the one that
+// came: both in hexadecimal, none is "". What is BADCOOKIE has no records.
+func Cookie(make func(sent string) (back string, rcode int), next Behaviour) Behaviour {
+	return func(q *Query) {
+		sent := ""
+		if opt := q.Msg.IsEdns0(); opt != nil {
+			for _, o := range opt.Option {
+				if c, ok := o.(*dns.EDNS0_COOKIE); ok {
+					sent = c.Cookie
+				}
+			}
+		}
+		back, rcode := make(sent)
+		Edited(func(m *dns.Msg) {
+			if opt := m.IsEdns0(); opt != nil && back != "" {
+				opt.Option = append(opt.Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: back})
+			}
+			if rcode != dns.RcodeSuccess {
+				m.Rcode, m.Answer, m.Ns = rcode, nil, nil
+			}
+		}, next)(q)
+	}
+}
+
 // WrongID sends the replies of next with another identity.
 func WrongID(next Behaviour) Behaviour { return Edited(func(m *dns.Msg) { m.Id++ }, next) }
 

@@ -1,0 +1,98 @@
+package upstream
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// What a COOKIE option holds (RFC 7873 §4): the client's cookie, and the server's.
+const (
+	clientCookieLen = 8
+	minServerCookie = 8
+	maxServerCookie = 32
+	maxCookie       = clientCookieLen + maxServerCookie
+)
+
+// errCookie says that a server wants its cookie back, which has come with that.
+var errCookie = errors.New("the server asks for its cookie")
+
+// cookieJar holds what we and one server know each other by. Whoever forges its replies
+// without seeing the queries has 64 bits more to guess.
+type cookieJar struct {
+	without until // it does not send ours back, as TCP has shown
+
+	mu     sync.Mutex // guards the following
+	local  netip.Addr // that ours is for
+	ours   [clientCookieLen]byte
+	theirs []byte // nil: not known yet
+	met    bool   // it has sent ours back, and so must every reply
+}
+
+// take appends to b what to send from a local address, or gives nil. Ours is drawn anew
+// when that changes, or it would tell that we are who was elsewhere (RFC 9018 §3).
+func (c *cookieJar) take(b []byte, local net.Addr, now time.Time) []byte {
+	if c.without.holds(now) {
+		return nil
+	}
+	from := local.(*net.UDPAddr).AddrPort().Addr()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if from != c.local {
+		c.local, c.theirs, c.met = from, nil, false
+		rand.Read(c.ours[:])
+	}
+	return append(append(b, c.ours[:]...), c.theirs...)
+}
+
+// judge says whether a reply over UDP has the cookie that was sent, and notes the
+// server's (RFC 7873 §5.3). Where one is wrong or missing somebody may have guessed all
+// else: TCP tells.
+func (c *cookieJar) judge(sent, got []byte, refused bool) error {
+	if sent == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case got == nil && !c.met:
+		return nil
+	case !c.note(sent, got):
+		return errGuessed
+	case refused:
+		return errCookie
+	}
+	return nil
+}
+
+// hear notes what a reply over TCP has. Where ours is not there, none is sent for a while.
+func (c *cookieJar) hear(sent, got []byte) {
+	if sent == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.note(sent, got) {
+		c.met, c.theirs = false, nil
+		c.without.start(time.Now())
+	}
+}
+
+// note keeps the server's cookie, or reports that ours is not beside it. The caller holds
+// c.mu.
+func (c *cookieJar) note(sent, got []byte) bool {
+	if len(got) < clientCookieLen+minServerCookie || len(got) > maxCookie || !bytes.Equal(got[:clientCookieLen], sent[:clientCookieLen]) {
+		return false
+	}
+	if !bytes.Equal(sent[:clientCookieLen], c.ours[:]) {
+		return true // from where we were before
+	}
+	if c.met = true; !bytes.Equal(got[clientCookieLen:], c.theirs) {
+		c.theirs = bytes.Clone(got[clientCookieLen:])
+	}
+	return true
+}
