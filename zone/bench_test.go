@@ -76,6 +76,14 @@ func BenchmarkMillion(b *testing.B) {
 			z.Apply(zone.Change{Source: "test", Put: []zone.Instance{in}})
 		}
 	})
+	b.Run("remove and register one", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			in := replica(rand.IntN(n))
+			z.Apply(zone.Change{Source: "test", Drop: []string{in.ID}})
+			z.Apply(zone.Change{Source: "test", Put: []zone.Instance{in}})
+		}
+	})
 	b.Run("update 100 at once", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			c := zone.Change{Source: "test"}
@@ -97,9 +105,16 @@ func BenchmarkLargeService(b *testing.B) {
 	b.Run("update one", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			j := rand.IntN(100_000)
-			in := up("web", fmt.Sprintf("h%d", j), on("red", netip.AddrFrom4([4]byte{10, byte(j >> 16), byte(j >> 8), byte(j)}).String(), named("http", 8080)))
+			in := bigMember("web", rand.IntN(100_000))
 			in.Weight = uint16(i + 1)
+			z.Apply(zone.Change{Source: "test", Put: []zone.Instance{in}})
+		}
+	})
+	b.Run("remove and register one", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			in := bigMember("web", rand.IntN(100_000))
+			z.Apply(zone.Change{Source: "test", Drop: []string{in.ID}})
 			z.Apply(zone.Change{Source: "test", Put: []zone.Instance{in}})
 		}
 	})

@@ -49,8 +49,12 @@ func (w *writer) rebrowse(old, e *entry) {
 
 // sameOffer reports whether two entries are browsed under the same names.
 func sameOffer(a, b *entry) bool {
-	return a.first.targets[0] == b.first.targets[0] && (a.mask == 0) == (b.mask == 0) &&
-		slices.Equal(a.in.Tags, b.in.Tags) &&
+	return a.first.targets[0] == b.first.targets[0] && (a.mask == 0) == (b.mask == 0) && sameKeys(a, b)
+}
+
+// sameKeys reports whether two entries have the same ports and tags.
+func sameKeys(a, b *entry) bool {
+	return slices.Equal(a.in.Tags, b.in.Tags) &&
 		slices.EqualFunc(a.in.Endpoints, b.in.Endpoints, func(x, y Endpoint) bool { return slices.Equal(x.Ports, y.Ports) })
 }
 

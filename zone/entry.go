@@ -140,6 +140,17 @@ func (e *entry) instance() *Instance {
 	}
 }
 
+// member gives the entry under service name number i; it makes the next one.
+func (e *entry) member(i int) *member {
+	switch {
+	case i == 0:
+		return &e.first
+	case i > len(e.in.more.members):
+		e.in.more.members = append(e.in.more.members, &member{e: e})
+	}
+	return e.in.more.members[i-1]
+}
+
 // members are the entry under each of its service names, without repetition.
 func (e *entry) members() iter.Seq[*member] {
 	return func(yield func(*member) bool) {

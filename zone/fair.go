@@ -17,14 +17,19 @@ func (d *dice) below(n int) int {
 }
 
 // pick gives the place of any member of a list that is not empty, each as likely as
-// the others. Chunks differ in size, so that a place without a member is thrown again.
+// the others. Runs and chunks differ in size, so that a place without a member is thrown
+// again.
 func (l *list) pick(d *dice) position {
 	if l.one != nil {
-		return position{0, d.below(len(l.one.m))}
+		return position{i: d.below(len(l.one.m))}
 	}
-	for chunks := l.many.chunks; ; {
-		p := position{d.below(len(chunks)), d.below(maxChunk)}
-		if p.i < len(chunks[p.chunk].m) {
+	runs, wide := l.many.runs, maxRun
+	if len(runs) == 1 {
+		wide = len(runs[0].chunks)
+	}
+	for {
+		p := position{d.below(len(runs)), d.below(wide), d.below(maxChunk)}
+		if chunks := runs[p.run].chunks; p.chunk < len(chunks) && p.i < len(chunks[p.chunk].m) {
 			return p
 		}
 	}

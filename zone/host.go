@@ -43,7 +43,7 @@ func (w *writer) yield(name string) {
 		return
 	}
 	if m, _ := parent.svc.target(name); m != nil {
-		w.replace(m.e, w.compile(m.e.source.Value(), m.e.instance()))
+		w.move(m.e, w.compile(m.e.source.Value(), m.e.instance()))
 	}
 }
 
@@ -84,7 +84,7 @@ func (w *writer) grantHost(name, host string) {
 	slices.SortFunc(wishing, func(a, b *entry) int { return a.key().compare(b.key()) })
 	for _, e := range wishing {
 		if w.free(n.svc, host, e.groups()) {
-			w.replace(e, w.compile(e.source.Value(), e.instance()))
+			w.move(e, w.compile(e.source.Value(), e.instance()))
 			return
 		}
 	}

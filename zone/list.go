@@ -3,13 +3,16 @@ package zone
 import (
 	"iter"
 	"slices"
+	"sort"
 	"strings"
-	"unsafe"
 )
 
-// maxChunk bounds the members of a chunk: changing one member of a large service
-// copies a chunk and the slice of chunks, here about 1 KB and 8 KB for 100,000.
-const maxChunk = 128
+// The members of a chunk, and the chunks of a run, are few: changing one member of
+// 100,000 copies its chunk, its run and the slice of runs, each less than 1 KB.
+const (
+	maxChunk = 64
+	maxRun   = 64
+)
 
 // list is an immutable set of members in the order of their first target. Most are
 // small, and there are several for each instance.
@@ -19,30 +22,22 @@ type list struct {
 }
 
 type spread struct {
+	runs []*run
+	n    int
+}
+
+// run is some chunks in a row. Its mask is the union of theirs.
+type run struct {
+	mask   uint64
 	chunks []*chunk
-	n      int
 }
 
-// listOf makes a list of n members.
-func listOf(n int, chunks ...*chunk) list {
-	switch len(chunks) {
-	case 0:
-		return list{}
-	case 1:
-		return list{one: chunks[0]}
+func newRun(chunks []*chunk) *run {
+	r := &run{chunks: chunks}
+	for _, c := range chunks {
+		r.mask |= c.mask
 	}
-	return list{many: &spread{chunks, n}}
-}
-
-// chunks are those of the list; nobody changes them.
-func (l *list) chunks() []*chunk {
-	switch {
-	case l.one != nil:
-		return unsafe.Slice(&l.one, 1)
-	case l.many != nil:
-		return l.many.chunks
-	}
-	return nil
+	return r
 }
 
 // len counts the members.
@@ -73,126 +68,227 @@ func newChunk(m []*member) *chunk {
 
 func (x *member) compare(target string) int { return strings.Compare(x.targets[0], target) }
 
-// search finds where target is or would be.
-func (l *list) search(target string) (ci, i int, found bool) {
-	chunks := l.chunks()
-	ci, found = slices.BinarySearchFunc(chunks, target, func(c *chunk, t string) int {
-		return c.m[0].compare(t)
-	})
-	if found {
-		return ci, 0, true
+// position is where a member stands in a list.
+type position struct{ run, chunk, i int }
+
+// search finds where target is or would be in a list that is not empty.
+func (l *list) search(target string) (p position, found bool) {
+	c := l.one
+	if c == nil {
+		runs := l.many.runs
+		p.run = last(runs, func(r *run) bool { return r.chunks[0].m[0].compare(target) <= 0 })
+		chunks := runs[p.run].chunks
+		p.chunk = last(chunks, func(c *chunk) bool { return c.m[0].compare(target) <= 0 })
+		c = chunks[p.chunk]
 	}
-	if ci--; ci < 0 {
-		return 0, 0, false
-	}
-	i, found = slices.BinarySearchFunc(chunks[ci].m, target, (*member).compare)
-	return ci, i, found
+	p.i, found = slices.BinarySearchFunc(c.m, target, (*member).compare)
+	return p, found
 }
 
+// last is the place of the last element that begins before something, or 0.
+func last[T any](s []T, before func(T) bool) int {
+	i := sort.Search(len(s), func(i int) bool { return !before(s[i]) })
+	return max(i, 1) - 1
+}
+
+func (l *list) chunk(p position) *chunk {
+	if l.one != nil {
+		return l.one
+	}
+	return l.many.runs[p.run].chunks[p.chunk]
+}
+
+func (l *list) at(p position) *member { return l.chunk(p).m[p.i] }
+
 func (l *list) get(target string) *member {
-	if ci, i, ok := l.search(target); ok {
-		return l.chunks()[ci].m[i]
+	if l.len() == 0 {
+		return nil
+	}
+	if p, ok := l.search(target); ok {
+		return l.at(p)
 	}
 	return nil
 }
 
 // with gives the list with m, in the place of the member with its target if there is one.
 func (l list) with(m *member) list {
-	n := l.len()
-	if n == 0 {
-		return listOf(1, newChunk([]*member{m}))
+	if l.len() == 0 {
+		return list{one: newChunk([]*member{m})}
 	}
-	ci, i, found := l.search(m.targets[0])
-	chunks := l.chunks()
-	old := chunks[ci].m
-	ms := make([]*member, 0, len(old)+1)
-	ms = append(append(ms, old[:i]...), m)
-	if found {
-		i++
-	} else {
-		n++
+	p, found := l.search(m.targets[0])
+	c := l.chunk(p)
+	switch {
+	case found:
+		return l.spliced(p, 0, c.replaced(p.i, m))
+	case len(c.m) < maxChunk:
+		return l.spliced(p, 1, &chunk{c.mask | m.e.mask, spliced(c.m, p.i, 0, m)})
 	}
-	ms = append(ms, old[i:]...)
-	if len(ms) <= maxChunk {
-		// What a replaced member alone had stays in the mask: that costs a look.
-		c := &chunk{mask: chunks[ci].mask | m.e.mask, m: ms}
-		return l.replaced(n, ci, ci+1, c)
-	}
+	ms := spliced(c.m, p.i, 0, m)
 	half := len(ms) / 2
-	return l.replaced(n, ci, ci+1, newChunk(slices.Clone(ms[:half])), newChunk(slices.Clone(ms[half:])))
+	return l.spliced(p, 1, newChunk(slices.Clone(ms[:half])), newChunk(slices.Clone(ms[half:])))
 }
 
 // without gives the list without the member that has this target.
 func (l list) without(target string) list {
-	ci, i, found := l.search(target)
-	if !found {
+	if l.len() == 0 {
 		return l
 	}
-	n, chunks, next := l.len()-1, l.chunks(), ci+1
-	ms := slices.Delete(slices.Clone(chunks[ci].m), i, i+1)
-	switch {
-	case len(ms) == 0:
-		return l.replaced(n, ci, next)
-	case next < len(chunks) && len(ms)+len(chunks[next].m) <= maxChunk/2:
-		return l.replaced(n, ci, next+1, newChunk(append(ms, chunks[next].m...)))
+	p, found := l.search(target)
+	switch c := l.chunk(p); {
+	case !found:
+		return l
+	case len(c.m) == 1:
+		return l.spliced(p, -1)
+	default:
+		return l.spliced(p, -1, newChunk(spliced(c.m, p.i, 1)))
 	}
-	return l.replaced(n, ci, next, newChunk(ms))
 }
 
-// replaced gives the list of n members that has other chunks from from to to.
-func (l *list) replaced(n, from, to int, by ...*chunk) list {
-	old := l.chunks()
-	return listOf(n, slices.Concat(old[:from], by, old[to:])...)
+// spliced gives the list with by in the place of the chunk at p, and n more members.
+func (l *list) spliced(p position, n int, by ...*chunk) list {
+	n += l.len()
+	if l.one != nil {
+		return listOf(n, newRun(by))
+	}
+	runs := l.many.runs
+	chunks := merged(spliced(runs[p.run].chunks, p.chunk, 1, by...), p.chunk)
+	switch {
+	case len(chunks) == 0:
+		return listOf(n, spliced(runs, p.run, 1)...)
+	case len(chunks) > maxRun:
+		half := len(chunks) / 2
+		return listOf(n, spliced(runs, p.run, 1, newRun(slices.Clone(chunks[:half])), newRun(slices.Clone(chunks[half:])))...)
+	}
+	return listOf(n, joined(spliced(runs, p.run, 1, newRun(chunks)), p.run)...)
+}
+
+// listOf makes a list of n members.
+func listOf(n int, runs ...*run) list {
+	switch {
+	case n == 0:
+		return list{}
+	case len(runs) == 1 && len(runs[0].chunks) == 1:
+		return list{one: runs[0].chunks[0]}
+	}
+	return list{many: &spread{runs, n}}
+}
+
+// merged puts the chunk at i and the one behind it together when they have become
+// small. It may change the slice that it is given, and so does joined.
+func merged(chunks []*chunk, i int) []*chunk {
+	if i+1 >= len(chunks) || len(chunks[i].m)+len(chunks[i+1].m) > maxChunk/2 {
+		return chunks
+	}
+	return slices.Replace(chunks, i, i+2, newChunk(slices.Concat(chunks[i].m, chunks[i+1].m)))
+}
+
+// joined is merged for runs.
+func joined(runs []*run, i int) []*run {
+	if i+1 >= len(runs) || len(runs[i].chunks)+len(runs[i+1].chunks) > maxRun/2 {
+		return runs
+	}
+	return slices.Replace(runs, i, i+2, newRun(slices.Concat(runs[i].chunks, runs[i+1].chunks)))
+}
+
+// spliced gives a copy of s with by in the place of n elements from i on. It wastes no
+// capacity, as such slices live long.
+func spliced[T any](s []T, i, n int, by ...T) []T {
+	c := make([]T, len(s)-n+len(by))
+	copy(c, s[:i])
+	copy(c[i:], by)
+	copy(c[i+len(by):], s[i+n:])
+	return c
+}
+
+// replaced gives a copy of the chunk with m in the place of member i.
+func (c *chunk) replaced(i int, m *member) *chunk {
+	old := c.m[i].e.mask
+	ms := spliced(c.m, i, 1, m)
+	if old&^m.e.mask == 0 {
+		return &chunk{c.mask | m.e.mask, ms}
+	}
+	return newChunk(ms)
 }
 
 // all is every member, from the first.
-func (l *list) all() iter.Seq[*member] {
-	return func(yield func(*member) bool) {
-		for _, c := range l.chunks() {
-			for _, m := range c.m {
-				if !yield(m) {
-					return
-				}
-			}
-		}
-	}
-}
+func (l *list) all() iter.Seq[*member] { return l.since(position{}) }
 
 // after is every member from target on, whether it is there or not.
 func (l *list) after(target string) iter.Seq[*member] {
+	if l.len() == 0 {
+		return l.all()
+	}
+	p, _ := l.search(target)
+	return l.since(p)
+}
+
+// since is every member from the one at p on.
+func (l *list) since(p position) iter.Seq[*member] {
 	return func(yield func(*member) bool) {
-		ci, i, _ := l.search(target)
-		chunks := l.chunks()
-		for ; ci < len(chunks); ci, i = ci+1, 0 {
-			for _, m := range chunks[ci].m[i:] {
-				if !yield(m) {
-					return
-				}
-			}
+		switch {
+		case l.one != nil:
+			l.one.since(p.i, yield)
+		case l.many != nil:
+			l.many.since(p, yield)
 		}
 	}
 }
 
-// position is where a member stands in a list.
-type position struct{ chunk, i int }
+func (s *spread) since(p position, yield func(*member) bool) {
+	for _, r := range s.runs[p.run:] {
+		for _, c := range r.chunks[p.chunk:] {
+			if !c.since(p.i, yield) {
+				return
+			}
+			p.i = 0
+		}
+		p.chunk = 0
+	}
+}
 
-func (l *list) at(p position) *member { return l.chunks()[p.chunk].m[p.i] }
+func (c *chunk) since(i int, yield func(*member) bool) bool {
+	for _, m := range c.m[i:] {
+		if !yield(m) {
+			return false
+		}
+	}
+	return true
+}
 
 // from is every member with bits of both masks, once round from the one at start.
 func (l *list) from(start position, mask, state uint64, yield func(*member) bool) {
-	chunks := l.chunks()
-	if len(chunks) == 0 {
+	switch {
+	case l.one != nil:
+		_ = l.one.each(start.i, maxChunk, mask, state, yield) && l.one.each(0, start.i, mask, state, yield)
+	case l.many != nil:
+		l.many.from(start, mask, state, yield)
+	}
+}
+
+func (s *spread) from(start position, mask, state uint64, yield func(*member) bool) {
+	r := s.runs[start.run]
+	c := r.chunks[start.chunk]
+	if !c.each(start.i, maxChunk, mask, state, yield) || !r.each(start.chunk+1, maxRun, mask, state, yield) {
 		return
 	}
-	if !chunks[start.chunk].each(start.i, maxChunk+1, mask, state, yield) {
-		return
-	}
-	for i := 1; i < len(chunks); i++ {
-		if !chunks[(start.chunk+i)%len(chunks)].each(0, maxChunk+1, mask, state, yield) {
+	for i := 1; i < len(s.runs); i++ {
+		if !s.runs[(start.run+i)%len(s.runs)].each(0, maxRun, mask, state, yield) {
 			return
 		}
 	}
-	chunks[start.chunk].each(0, start.i, mask, state, yield)
+	_ = r.each(0, start.chunk, mask, state, yield) && c.each(0, start.i, mask, state, yield)
+}
+
+func (r *run) each(from, to int, mask, state uint64, yield func(*member) bool) bool {
+	if r.mask&mask == 0 || r.mask&state == 0 {
+		return true
+	}
+	for _, c := range r.chunks[min(from, len(r.chunks)):min(to, len(r.chunks))] {
+		if !c.each(0, maxChunk, mask, state, yield) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *chunk) each(from, to int, mask, state uint64, yield func(*member) bool) bool {

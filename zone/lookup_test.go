@@ -15,17 +15,21 @@ import (
 func bigService(t testing.TB, z *zone.Zone, service string, n int) {
 	c := zone.Change{Source: "test"}
 	for i := range n {
-		in := up(service, fmt.Sprintf("h%d", i), on("red", netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String(), named("http", 8080)))
-		in.Tags = []string{"eu", "v1"}
-		if i%2 == 0 {
-			in.Tags = []string{"us", "v1"}
-		}
-		if i%10 == 0 {
-			in.Tags = append(in.Tags, "tenth")
-		}
-		c.Put = append(c.Put, in)
+		c.Put = append(c.Put, bigMember(service, i))
 	}
 	apply(t, z, c)
+}
+
+func bigMember(service string, i int) zone.Instance {
+	in := up(service, fmt.Sprintf("h%d", i), on("red", netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String(), named("http", 8080)))
+	in.Tags = []string{"eu", "v1"}
+	if i%2 == 0 {
+		in.Tags = []string{"us", "v1"}
+	}
+	if i%10 == 0 {
+		in.Tags = append(in.Tags, "tenth")
+	}
+	return in
 }
 
 // natted has n instances that differ by their ports alone.

@@ -6,8 +6,28 @@ import (
 	"slices"
 )
 
-// replace puts an entry in the place of an old one, which may be nil.
+// replace puts an entry in the place of an old one, which may be nil. One that has the
+// names of the old one takes its place, and what both have alike stays as it is.
 func (w *writer) replace(old, e *entry) {
+	if old == nil || !sameNames(old, e) {
+		w.move(old, e)
+		return
+	}
+	w.changed = true
+	w.enter(e)
+	w.swap(old, e)
+	w.repoint(&old.first, &e.first)
+	w.rebrowse(old, e)
+}
+
+// sameNames reports whether an entry can have the targets that another one of its key has.
+func sameNames(a, b *entry) bool {
+	return a.in.Host == b.in.Host && a.in.Service == b.in.Service && slices.Equal(a.in.Aliases, b.in.Aliases) && a.groups() == b.groups()
+}
+
+// move takes an old entry, which may be nil, out of its services, and puts another
+// one into its own, with the best names that are free.
+func (w *writer) move(old, e *entry) {
 	if old != nil {
 		w.remove(old)
 	}
@@ -23,16 +43,29 @@ func (w *writer) replace(old, e *entry) {
 	}
 	for i, name := range names {
 		svc, _ := w.service(name)
-		m := &e.first
-		if i > 0 {
-			m = &member{e: e}
-			e.in.more.members = append(e.in.more.members, m)
-		}
+		m := e.member(i)
 		m.targets = targetsOf(m.targets, w.hostFor(svc, e, wish), svc.name, e.groups())
 		svc.add(m, keys)
 	}
 	w.point(&e.first)
 	w.rebrowse(old, e)
+}
+
+// swap puts the members of an entry in the places of those of an old one.
+func (w *writer) swap(old, e *entry) {
+	keys := keysOf(e.instance())
+	gone := keys
+	if !sameKeys(old, e) {
+		gone = keysOf(old.instance())
+	}
+	i := 0
+	for was := range old.members() {
+		svc, _ := w.service(was.service())
+		m := e.member(i)
+		m.targets = append(m.targets[:0], was.targets...)
+		svc.swap(was, m, gone, keys)
+		i++
+	}
 }
 
 // remove takes an entry out of its services, but leaves it in entries.
@@ -117,6 +150,22 @@ func (w *writer) unpoint(m *member) {
 		w.shared.Delete(w.edit, ip)
 		for last := range l.all() {
 			w.addrs.Set(w.edit, ip, last)
+		}
+	}
+}
+
+// repoint puts a member in the place of another with its targets.
+func (w *writer) repoint(old, m *member) {
+	if !slices.EqualFunc(old.e.in.Endpoints, m.e.in.Endpoints, func(a, b Endpoint) bool { return a.Addr == b.Addr }) {
+		w.unpoint(old)
+		w.point(m)
+		return
+	}
+	for ip := range m.e.addrs() {
+		if l, several := w.shared.Get(ip); several {
+			w.shared.Set(w.edit, ip, l.with(m))
+		} else {
+			w.addrs.Set(w.edit, ip, m)
 		}
 	}
 }

@@ -83,21 +83,26 @@ func (s *service) suffixed(l string) *member {
 	return nil
 }
 
-// add and remove change a service that the batch owns. Keys are those of the member's
-// instance. Most sets hold all members, as
-// with a port that they all have: such a set is the list of members itself, and costs
-// neither memory nor time of its own.
+// add, remove and swap change a service that the batch owns. Keys are those of the
+// member's instance. Most sets hold all members, as with a port that they all have: such
+// a set is the list of members itself, and costs neither memory nor time of its own.
 func (s *service) add(m *member, keys []string) {
 	before := s.members.len()
 	s.members = s.members.with(m)
 	s.enters(m.e)
+	s.join(m, keys, before)
+}
+
+// join puts a member, which is in the members already, into sets. As many were in the
+// members as size says.
+func (s *service) join(m *member, keys []string, size int) {
 	for _, k := range keys {
 		l, had := s.sets.Get(k)
 		if !had {
 			k = unique.Make(k).Value() // most services share their few keys
 			s.count(k, 1)
 		}
-		if l.len() == before {
+		if l.len() == size {
 			l = s.members
 		} else {
 			l = l.with(m)
@@ -111,22 +116,38 @@ func (s *service) remove(m *member, keys []string) {
 	s.members = s.members.without(m.targets[0])
 	s.leaves(m.e)
 	for _, k := range keys {
-		l, had := s.sets.Get(k)
-		if !had {
-			continue
-		}
+		l, _ := s.sets.Get(k)
 		if l.len() == before {
 			l = s.members
 		} else {
 			l = l.without(m.targets[0])
 		}
-		if l.len() > 0 {
-			s.sets.Set(s.edit, k, l)
-			continue
-		}
-		s.sets.Delete(s.edit, k)
-		s.count(k, -1)
+		s.setTo(k, l)
 	}
+}
+
+// setTo keeps what is left of a set.
+func (s *service) setTo(k string, l list) {
+	if l.len() > 0 {
+		s.sets.Set(s.edit, k, l)
+		return
+	}
+	s.sets.Delete(s.edit, k)
+	s.count(k, -1)
+}
+
+// swap puts m in the place of the member with its targets, which is in the sets of gone.
+func (s *service) swap(old, m *member, gone, keys []string) {
+	s.members = s.members.with(m)
+	s.enters(m.e) // first: leaves looks for the last to have failed among the members
+	s.leaves(old.e)
+	for _, k := range gone {
+		if !slices.Contains(keys, k) {
+			l, _ := s.sets.Get(k)
+			s.setTo(k, l.without(m.targets[0]))
+		}
+	}
+	s.join(m, keys, s.members.len())
 }
 
 // keysOf are the keys of all sets that an instance is in.
