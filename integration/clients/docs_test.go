@@ -18,7 +18,13 @@ import (
 // old and new, each of which has to occur.
 func documented(t *testing.T, heading string, replace ...string) (file string) {
 	t.Helper()
-	config, err := block(heading)
+	return documentedIn(t, "clients.md", heading, replace...)
+}
+
+// documentedIn takes it from another document.
+func documentedIn(t *testing.T, document, heading string, replace ...string) (file string) {
+	t.Helper()
+	config, err := blockIn(document, heading)
 	if err != nil {
 		t.Fatal(err)
 	}

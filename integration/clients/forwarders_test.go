@@ -16,7 +16,11 @@ import (
 // unbound and dnsmasq answer at addresses of their own: port 53 of 127.0.0.1 is
 // rollcall's.
 
-func unbound(t *testing.T) look {
+func unbound(t *testing.T) look { return startUnbound(t, documented(t, "unbound")) }
+
+// startUnbound starts one that includes a file.
+func startUnbound(t *testing.T, conf string) look {
+	t.Helper()
 	const at = "127.0.0.2"
 	file := filepath.Join(scratch(t), "unbound.conf")
 	here := fmt.Sprintf(`server:
@@ -29,7 +33,7 @@ func unbound(t *testing.T) look {
 include: %s
 remote-control:
 	control-enable: no
-`, at, documented(t, "unbound"))
+`, at, conf)
 	if err := os.WriteFile(file, []byte(here), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +53,10 @@ const unpacked = "../../.cache/conformance/systemd-resolved"
 
 // resolved is systemd-resolved, asked over a bus of the machine's own. Installed it
 // would take over the host's /etc/resolv.conf: it is unpacked alone instead.
-func resolved(t *testing.T) look {
-	resolvectl := startResolved(t)
+func resolved(t *testing.T) look { return queries(startResolved(t)) }
+
+// queries asks with resolvectl.
+func queries(resolvectl func(ctx context.Context, args ...string) ([]byte, error)) look {
 	return func(ctx context.Context, name string) ([]string, error) {
 		out, err := resolvectl(ctx, "query", "--legend=no", name)
 		if err != nil && !noSuchName.Match(out) {

@@ -78,7 +78,13 @@ type registry struct{ server *rollcall.Server }
 
 func startRegistry(t *testing.T) *registry {
 	t.Helper()
-	return &registry{startRollcall(t, "rollcall", "serve", "--docker", "off", "--dns", atPort, "--dns", at53, "--dns", outside)}
+	return startRegistryAt(t, "--dns", atPort, "--dns", at53, "--dns", outside)
+}
+
+// startRegistryAt has it answer where the flags say.
+func startRegistryAt(t *testing.T, flags ...string) *registry {
+	t.Helper()
+	return &registry{startRollcall(t, append([]string{"rollcall", "serve", "--docker", "off"}, flags...)...)}
 }
 
 // startRollcall runs a command line of rollcall.
