@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -16,17 +17,20 @@ import (
 const batchSize = 64
 
 // batch holds the datagrams that one system call has received, and their replies until
-// another sends them. All its memory is made once. It is used by one goroutine.
+// another sends them. All its memory is made once.
 type batch struct {
 	raw     syscall.RawConn
+	turn    sync.Mutex // whoever has it may receive and send: guards the following
 	in, out []mmsghdr
 	slots   []slot
+	used    int // of in
 	queued  int // of out
 	sent    int // of these
 
-	// What receive and send hand to the system, and what comes back: functions made for
-	// each call would be allocated each time.
+	// What receive, take and send hand to the system, and what comes back: functions made
+	// for each call would be allocated each time.
 	recv, send1 func(fd uintptr) bool
+	recvNow     func(fd uintptr)
 	n           int
 	errno       syscall.Errno
 }
@@ -58,7 +62,7 @@ func newBatch(c *net.UDPConn, wildcard bool) (*batch, error) {
 		return nil, err
 	}
 	b := &batch{raw: raw, in: make([]mmsghdr, batchSize), out: make([]mmsghdr, batchSize), slots: make([]slot, batchSize)}
-	b.recv, b.send1 = b.tryReceive, b.trySend
+	b.recv, b.recvNow, b.send1 = b.tryReceive, b.receiveNow, b.trySend
 	msgs, replies := make([]byte, batchSize*slotSize), make([]byte, batchSize*maxUDPSize)
 	for i := range b.slots {
 		s := &b.slots[i]
@@ -73,31 +77,54 @@ func newBatch(c *net.UDPConn, wildcard bool) (*batch, error) {
 			s.control = make([]byte, infoSpace)
 			h.Control = &s.control[0]
 		}
+		b.used++
 	}
 	return b, nil
 }
 
-// receive waits for datagrams and gives their number, at least one without an error.
+// receive waits for datagrams and gives their number, at least one, and the turn with
+// them. With an error there is neither.
 func (b *batch) receive() (n int, err error) {
-	for i := range b.in { // what the system has changed
-		h := &b.in[i].hdr
-		h.Namelen = unix.SizeofSockaddrInet6
-		h.SetControllen(len(b.slots[i].control))
+	if err = b.raw.Read(b.recv); err != nil {
+		return 0, err
 	}
-	b.queued, b.sent = 0, 0
-	if err = b.raw.Read(b.recv); err == nil && b.errno != 0 {
-		err = b.errno
+	if b.errno != 0 {
+		defer b.turn.Unlock()
+		return 0, b.errno
 	}
-	return b.n, err
+	return b.n, nil
+}
+
+// take gives the number of datagrams that are there already. The caller has the turn.
+func (b *batch) take() (n int) {
+	if err := b.raw.Control(b.recvNow); err != nil {
+		return 0 // the socket is closed
+	}
+	return b.n // an error is receive's to tell
 }
 
 // full reports whether more may wait than the n that were received.
 func (b *batch) full(n int) bool { return n == len(b.in) }
 
-// tryReceive does not block, so that the scheduler need not know of it.
+// tryReceive takes the turn, and gives it back where there is nothing.
 func (b *batch) tryReceive(fd uintptr) (done bool) {
+	b.turn.Lock()
+	if b.receiveNow(fd); b.errno == unix.EAGAIN {
+		b.turn.Unlock()
+		return false
+	}
+	return true
+}
+
+// receiveNow does not block, so that the scheduler need not know of it.
+func (b *batch) receiveNow(fd uintptr) {
+	for i := range b.in[:b.used] { // what the system has changed
+		h := &b.in[i].hdr
+		h.Namelen = unix.SizeofSockaddrInet6
+		h.SetControllen(len(b.slots[i].control))
+	}
 	b.n, b.errno = b.call(unix.SYS_RECVMMSG, fd, b.in)
-	return b.errno != unix.EAGAIN
+	b.used, b.queued, b.sent = b.n, 0, 0
 }
 
 func (b *batch) call(trap, fd uintptr, msgs []mmsghdr) (int, syscall.Errno) {

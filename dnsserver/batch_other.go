@@ -5,10 +5,12 @@ package dnsserver
 import (
 	"net"
 	"net/netip"
+	"sync"
 )
 
-// batch holds one datagram at a time, and its reply. It is used by one goroutine.
+// batch holds one datagram at a time, and its reply.
 type batch struct {
+	turn    sync.Mutex // whoever has it may receive and send
 	conn    *net.UDPConn
 	in, out []byte
 	control []byte
@@ -27,15 +29,20 @@ func newBatch(c *net.UDPConn, wildcard bool) (*batch, error) {
 	return b, nil
 }
 
-// receive waits for datagrams and gives their number, at least one without an error.
+// receive waits for datagrams and gives their number, at least one, and the turn with
+// them. With an error there is neither.
 func (b *batch) receive() (n int, err error) {
 	b.pending = nil
 	b.n, b.nc, _, b.from, err = b.conn.ReadMsgUDPAddrPort(b.in, b.control)
 	if err != nil {
 		return 0, err
 	}
+	b.turn.Lock()
 	return 1, nil
 }
+
+// take finds nothing here: it would have to wait.
+func (b *batch) take() (n int) { return 0 }
 
 // full reports whether more may wait than the n that were received, as far as can be told.
 func (b *batch) full(int) bool { return false }

@@ -133,7 +133,11 @@ func (s *Server) bind(a netip.AddrPort, over Transport) error {
 	}
 	s.bound = append(s.bound, b)
 	for _, c := range b.udp {
-		s.loops = append(s.loops, s.newUDP(c, b.addr))
+		u, err := s.newUDP(c, b.addr)
+		if err != nil {
+			return err
+		}
+		s.loops = append(s.loops, u)
 	}
 	return nil
 }

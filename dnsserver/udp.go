@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"time"
 )
@@ -16,21 +15,24 @@ type udpLoop struct {
 	server   *Server
 	conn     *net.UDPConn
 	addr     netip.AddrPort
-	wildcard bool // the address that was asked comes with each datagram
+	wildcard bool   // the address that was asked comes with each datagram
+	batch    *batch // of whoever has its turn, as are the following
 	queue    queue
-	glancing bool // the next read has a deadline
 	r        responder
 }
 
-func (s *Server) newUDP(c *net.UDPConn, addr netip.AddrPort) *udpLoop {
+func (s *Server) newUDP(c *net.UDPConn, addr netip.AddrPort) (*udpLoop, error) {
+	wildcard := addr.Addr().IsUnspecified()
+	b, err := newBatch(c, wildcard)
 	return &udpLoop{
 		server:   s,
 		conn:     c,
 		addr:     addr,
-		wildcard: addr.Addr().IsUnspecified(),
+		wildcard: wildcard,
+		batch:    b,
 		queue:    queue{conn: c},
 		r:        s.newResponder(s.newCounters(), s.errors),
-	}
+	}, err
 }
 
 // readPause is how long a socket rests after a failed read.
@@ -38,19 +40,13 @@ const readPause = 10 * time.Millisecond
 
 // serve returns when reading is stopped, or with an error when the socket is gone.
 func (u *udpLoop) serve(ctx context.Context) error {
-	b, err := newBatch(u.conn, u.wildcard)
-	if err != nil {
-		return err
-	}
-	for u.glance() {
-		n, err := b.receive()
+	for !u.server.stopping.Load() {
+		n, err := u.batch.receive()
 		switch {
 		case err == nil:
-			u.answer(ctx, b, n)
-			u.queue.took(b.full(n))
+			u.answer(ctx, n)
+			u.batch.turn.Unlock()
 		case u.server.stopping.Load():
-			return nil
-		case errors.Is(err, os.ErrDeadlineExceeded): // a glance
 		case errors.Is(err, net.ErrClosed):
 			return err
 		default:
@@ -62,27 +58,20 @@ func (u *udpLoop) serve(ctx context.Context) error {
 	return nil
 }
 
-// glances is the time from one look at the socket to the next while many queries wait.
-// Go's scheduler looks for datagrams only when it has nothing else to run, and every 10 ms;
-// at timers it looks before each goroutine that it runs. So those that ask others keep
-// this one from what it can answer from memory for no longer than that.
-const glances = 500 * time.Microsecond
-
-// glance has the next read end soon while many queries wait. It reports false when the
-// server has been told to stop, whose deadline it may have undone.
-func (u *udpLoop) glance() bool {
-	crowded := u.server.waiters.crowded()
-	if crowded {
-		_ = u.conn.SetReadDeadline(time.Now().Add(glances)) // the read tells of a socket that is gone
-	} else if u.glancing {
-		_ = u.conn.SetReadDeadline(time.Time{})
+// glance answers what waits in the socket now, unless somebody does so already.
+func (u *udpLoop) glance(ctx context.Context) {
+	if u.server.stopping.Load() || !u.batch.turn.TryLock() {
+		return
 	}
-	u.glancing = crowded
-	return !u.server.stopping.Load()
+	defer u.batch.turn.Unlock()
+	if n := u.batch.take(); n > 0 {
+		u.answer(ctx, n)
+	}
 }
 
-// answer answers the first n datagrams of a batch.
-func (u *udpLoop) answer(ctx context.Context, b *batch, n int) {
+// answer answers the first n datagrams of the batch. The caller has its turn.
+func (u *udpLoop) answer(ctx context.Context, n int) {
+	b := u.batch
 	for i := range n {
 		msg, control, from := b.datagram(i)
 		if reply := u.reply(ctx, msg, b.room(i), control, from); len(reply) > 0 {
@@ -92,6 +81,7 @@ func (u *udpLoop) answer(ctx context.Context, b *batch, n int) {
 	if failed, err := b.send(); failed > 0 {
 		u.failed(failed, err)
 	}
+	u.queue.took(b.full(n))
 }
 
 // reply appends the reply to msg to out, or nothing.

@@ -24,8 +24,10 @@ var ErrWait = errors.New("the answer must be waited for")
 // more than there is, and more of them answer no more, but keep what is answered from
 // memory waiting as well. An upstream that is slow takes no processor, and has them all.
 type waiters struct {
-	wg   sync.WaitGroup
-	idle sync.Pool // of *responder
+	wg     sync.WaitGroup
+	idle   sync.Pool // of *responder
+	loops  func() []*udpLoop
+	looked atomic.Int64 // when the sockets were looked at, in nanoseconds since start
 
 	mu     sync.Mutex   // guards the following, and orders the writing of taken
 	taken  atomic.Int64 // places
@@ -39,6 +41,7 @@ const waitingShares = 4
 func (s *Server) newWaiters() *waiters {
 	n := s.newCounters()
 	return &waiters{
+		loops:  func() []*udpLoop { return s.loops },
 		byPeer: map[netip.Addr]int{},
 		pace:   pace{most: s.o.MaxWaiting, open: s.o.MaxWaiting},
 		idle: sync.Pool{New: func() any {
@@ -60,12 +63,14 @@ func (w *waiters) start(ctx context.Context, q *Query, msg []byte, room int, sen
 	w.wg.Go(func() {
 		defer w.leave(from)
 		w.runs(began, sinceStart())
+		w.glance(ctx)
 		r := w.idle.Get().(*responder)
 		r.q = again
 		reply, _ := r.reply(ctx, msg, make([]byte, room, maxUDPSize))
 		r.q = Query{}
 		w.idle.Put(r)
 		send(reply)
+		w.glance(ctx)
 	})
 	return true
 }
@@ -137,5 +142,21 @@ func (p *pace) sample(waited, now int64) {
 // hold up others noticeably.
 const many = 16
 
-// crowded reports whether many queries wait.
-func (w *waiters) crowded() bool { return w.taken.Load() >= many }
+// glances is the time from one look at the UDP sockets to the next while many queries wait.
+const glances = int64(100 * time.Microsecond)
+
+// glance has what can be answered from memory answered between the steps of many that
+// wait: Go's scheduler looks for datagrams only when it has nothing else to run, and every
+// 10 ms.
+func (w *waiters) glance(ctx context.Context) {
+	if w.taken.Load() < many {
+		return
+	}
+	now, looked := sinceStart(), w.looked.Load()
+	if now-looked < glances || !w.looked.CompareAndSwap(looked, now) {
+		return
+	}
+	for _, u := range w.loops() {
+		u.glance(ctx)
+	}
+}
