@@ -15,7 +15,7 @@ import (
 const maxLegs = 8
 
 // errAliases is what becomes of those who go round in circles.
-var errAliases = &Failure{Rcode: dns.RcodeServerFailure, Why: "aliases lead in and out of the zone too often"}
+var errAliases = &Failure{Rcode: dns.RcodeServerFailure, Text: "alias loop", Why: "aliases lead in and out of the zone too often"}
 
 // CutAliases ends the answers of next where an alias leads into a domain of the zone:
 // whatever others say of names of ours is not believed. Authority goes on from there. It

@@ -56,7 +56,7 @@ func (c *composer) direct(h Handler, q *Query, out []byte) (reply []byte, done b
 func (c *composer) fail(q *Query, f *Failure, out []byte) []byte {
 	r := c.begin(q, out)
 	r.Rcode = f.Rcode
-	if f.Info != 0 {
+	if f.Info != 0 || f.Text != "" {
 		r.Explain(f.Info, f.Text)
 	}
 	return r.finish()

@@ -11,7 +11,7 @@ import (
 // become SERVFAIL.
 type Failure struct {
 	Rcode int    // RFC 6895 §2.3; above 15 only for askers with EDNS
-	Info  uint16 // extended error (RFC 8914 §4), sent to askers with EDNS; 0 is none
+	Info  uint16 // extended error (RFC 8914 §4), sent to askers with EDNS; 0 is none, or with a Text Other
 	Text  string // sent with Info; short, or empty
 	Why   string // for logs, not sent
 }
@@ -43,7 +43,7 @@ var (
 	errNotOurs     = &Failure{Rcode: dns.RcodeRefused, Info: dns.ExtendedErrorCodeNotAuthoritative, Why: "name is in no zone of ours"}
 	errNoRecursion = &Failure{Rcode: dns.RcodeRefused, Info: dns.ExtendedErrorCodeProhibited, Why: "asker may not recurse"}
 	errNotReady    = &Failure{Rcode: dns.RcodeServerFailure, Info: dns.ExtendedErrorCodeNotReady, Why: "sources have not reported yet"}
-	errBusy        = &Failure{Rcode: dns.RcodeServerFailure, Why: "too many queries wait for an answer"}
+	errBusy        = &Failure{Rcode: dns.RcodeServerFailure, Text: "busy", Why: "too many queries wait for an answer"}
 	errServer      = &Failure{Rcode: dns.RcodeServerFailure, Why: "the answer could not be made"}
 )
 

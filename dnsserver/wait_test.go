@@ -94,7 +94,7 @@ func TestQueriesThatWaitAreLimited(t *testing.T) {
 			waitFor(t, "all to wait", func() bool { return h.waiting.Load() == most })
 			late := dialAs(t, network, netip.MustParseAddrPort("127.0.0.9:0"), s.AddrsOf(networks[network])[0])
 			for range 5 {
-				if got := text(t, late.exchange(query("slow. A +rd +edns=1232"))); got != "SERVFAIL rd [edns0 1232]" {
+				if got := text(t, late.exchange(query("slow. A +rd +edns=1232"))); got != "SERVFAIL rd [edns0 1232 ede=0busy]" {
 					t.Errorf("one too many got %s", got)
 				}
 			}

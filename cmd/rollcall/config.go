@@ -26,6 +26,7 @@ type Config struct {
 	Routes       []forward.Route // one for each domain
 	CacheSize    int             // octets; 0: no cache
 	ServeStale   bool
+	NoRebinding  bool
 	RecurseLocal bool // for private addresses, and the networks of containers
 	Recurse      []netip.Prefix
 	NSID         string // "": not told
@@ -105,6 +106,9 @@ var settings = []setting[Config]{
 	}, {
 		name: "serve-stale", yes: true, set: setBool(func(c *Config) *bool { return &c.ServeStale }),
 		help: "when no server answers, give answers about names of others whose time is over, for up to a day",
+	}, {
+		name: "rebind-protection", yes: true, set: setBool(func(c *Config) *bool { return &c.NoRebinding }),
+		help: "remove private addresses from answers about public names; what a --route is for may have them",
 	}, {
 		name: "recursion", def: "local", many: true, set: setRecursion,
 		help: "look up names of others for `WHOM`: local (this host, private addresses, networks of containers), all, off, or a network such as 203.0.113.0/24",

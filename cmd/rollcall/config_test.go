@@ -140,6 +140,9 @@ func TestConfigPrecedence(t *testing.T) {
 			name: "memory for answers", args: []string{"--cache-size", "1GiB", "--serve-stale"},
 			want: func(c *Config) { c.CacheSize, c.ServeStale = 1<<30, true },
 		}, {
+			name: "no private addresses", args: []string{"--rebind-protection"},
+			want: func(c *Config) { c.NoRebinding = true },
+		}, {
 			name: "memory in octets", args: []string{"--cache-size", "1048577"},
 			want: func(c *Config) { c.CacheSize = 1<<20 + 1 },
 		}, {

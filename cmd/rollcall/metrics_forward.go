@@ -52,6 +52,10 @@ var forwardMetrics = []admin.Metric[forward.Stats]{{
 		emit(float64(s.Remembered), "remembered")
 	},
 }, {
+	Name: "rollcall_forward_blocked_total", Kind: admin.Counter,
+	Help:    "Answers of other name servers from which private addresses were removed (--rebind-protection).",
+	Samples: func(s forward.Stats, emit func(float64, ...string)) { emit(float64(s.Blocked)) },
+}, {
 	Name: "rollcall_upstream_up", Kind: admin.Gauge, Labels: []string{"domain", "server"},
 	Help:    "1 while the name server answers, as far as is known, else 0.",
 	Samples: perUpstream(func(u forward.UpstreamStats) float64 { return oneIf(u.Up) }),

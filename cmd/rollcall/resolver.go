@@ -30,7 +30,8 @@ func (s *server) newResolver() *resolver {
 	r := &resolver{
 		client: client,
 		forward: forward.New(forward.Options{
-			Client: client, Upstreams: cfg.Upstreams, Files: cfg.ResolvConf, Routes: cfg.Routes, Log: s.log,
+			Client: client, Upstreams: cfg.Upstreams, Files: cfg.ResolvConf, Routes: cfg.Routes,
+			NoRebinding: cfg.NoRebinding, Log: s.log,
 		}),
 		askers: &dnsserver.Askers{Local: cfg.RecurseLocal, Networks: s.zone, Prefixes: cfg.Recurse},
 	}

@@ -16,7 +16,7 @@ import (
 // What is answered without an answer from upstream.
 var (
 	errNotAsked = &dnsserver.Failure{Rcode: dns.RcodeRefused, Info: dns.ExtendedErrorCodeNotAuthoritative, Why: "recursion is not desired, and the name not ours"}
-	errBusy     = &dnsserver.Failure{Rcode: dns.RcodeServerFailure, Why: "too many questions are under way"}
+	errBusy     = &dnsserver.Failure{Rcode: dns.RcodeServerFailure, Text: "busy", Why: "too many questions are under way"}
 	errNobody   = &dnsserver.Failure{Rcode: dns.RcodeServerFailure, Info: dns.ExtendedErrorCodeNoReachableAuthority, Why: "there is no server to ask"}
 	errSilent   = &dnsserver.Failure{Rcode: dns.RcodeServerFailure, Info: dns.ExtendedErrorCodeNoReachableAuthority, Why: "no server answered in time"}
 	errBroken   = &dnsserver.Failure{Rcode: dns.RcodeServerFailure, Info: dns.ExtendedErrorCodeNetworkError, Why: "no server gave an answer"}

@@ -43,6 +43,10 @@ type Options struct {
 	// MaxQueries is how many questions may be under way; half of them at one server, a
 	// quarter for one client network (a /24 of IPv4, a /56 of IPv6). Zero means 1,000.
 	MaxQueries int
+	// NoRebinding removes private addresses from what Upstreams and Files say of names that
+	// may be anybody's. What a route is for, names below internal. and hosts of one label
+	// may have them.
+	NoRebinding bool
 	// Log takes what an operator must know. Nil discards it.
 	Log *slog.Logger
 }
@@ -187,6 +191,9 @@ func (f *Forwarder) ask(ctx context.Context, g *group, ask question, key string,
 	m, err := f.race(ctx, g, ask.msg())
 	if err == nil {
 		f.n.answered.Add(1)
+		if g.guarded && withoutPrivate(m) {
+			f.n.blocked.Add(1)
+		}
 		return m, nil
 	}
 	f.n.failed.Add(1)

@@ -79,6 +79,7 @@ func (f *Forwarder) rebuild() {
 			addrs = append(addrs, file.nameservers()...)
 		}
 		groups[zone.Root] = f.group(zone.Root, slices.Concat(f.o.Upstreams, addrs), old)
+		groups[zone.Root].guarded = f.o.NoRebinding
 	}
 	for _, r := range f.o.Routes {
 		groups[r.Domain] = f.group(r.Domain, r.Servers, old)

@@ -18,6 +18,7 @@ type Stats struct {
 	Answered   uint64 // of Questions
 	Failed     uint64 // of Questions, those without an answer
 	Busy       uint64 // of Questions, those that were turned down because too many were under way
+	Blocked    uint64 // of Answered, those of which private addresses were removed
 
 	Upstreams []UpstreamStats // by domain and address
 }
@@ -40,14 +41,14 @@ type UpstreamStats struct {
 }
 
 type counters struct {
-	questions, coalesced, remembered, answered, failed, busy atomic.Uint64
+	questions, coalesced, remembered, answered, failed, busy, blocked atomic.Uint64
 }
 
 // Stats tells what was done so far.
 func (f *Forwarder) Stats() Stats {
 	st := Stats{
 		Questions: f.n.questions.Load(), Coalesced: f.n.coalesced.Load(), Remembered: f.n.remembered.Load(),
-		Answered: f.n.answered.Load(), Failed: f.n.failed.Load(), Busy: f.n.busy.Load(),
+		Answered: f.n.answered.Load(), Failed: f.n.failed.Load(), Busy: f.n.busy.Load(), Blocked: f.n.blocked.Load(),
 	}
 	for s := range f.table.Load().servers() {
 		st.Upstreams = append(st.Upstreams, s.stats())

@@ -13,6 +13,7 @@ import (
 type group struct {
 	servers []*server
 	asked   atomic.Uint64 // questions so far
+	guarded bool          // its answers have no addresses of this site
 }
 
 // table finds the group for a name: that of the longest domain at or above it.
