@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -16,6 +15,11 @@ import (
 // maxConns bounds the HTTP connections. Each service instance that renews its
 // lease may keep one open, as long as there is room.
 const maxConns = 16_384
+
+const (
+	writeTime = time.Minute // a list of a million instances takes a while
+	idleTime  = 2 * time.Minute
+)
 
 // httpServer serves one handler on one socket, with limits on all that a client
 // could make last or grow.
@@ -37,20 +41,25 @@ func listenHTTP(addr netip.AddrPort, inherited *sockets.Set, limit int, log *slo
 		}
 		l = any.(*net.TCPListener)
 	}
+	s := newHTTPServer(l, limit, log)
+	s.socket = l
+	return s, nil
+}
+
+func newHTTPServer(l net.Listener, limit int, log *slog.Logger) *httpServer {
 	limited := limitConns(l, limit)
 	return &httpServer{
-		socket:   l,
 		listener: limited,
 		server: http.Server{
 			ConnState:         limited.changed,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       15 * time.Second,
-			WriteTimeout:      time.Minute, // a list of a million instances takes a while
-			IdleTimeout:       2 * time.Minute,
+			WriteTimeout:      writeTime,
+			IdleTimeout:       idleTime,
 			MaxHeaderBytes:    16 << 10,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // of clients, which cannot be helped
 		},
-	}, nil
+	}
 }
 
 // handle sets what is served, with the connections kept while there is room.
@@ -59,11 +68,18 @@ func (s *httpServer) handle(h http.Handler) {
 	s.server.Handler = s.listener.sparing(s.requests)
 }
 
+// handleBeats sets who renews leases, so that plain heartbeats need no handler.
+func (s *httpServer) handleBeats(renew func(path []byte, from netip.Addr) bool) {
+	s.listener.beats = &beats{renew: renew}
+}
+
 // stats tells what the server has done. It is safe for concurrent use.
 func (s *httpServer) stats() httpStats {
-	s.requests.mu.Lock()
-	defer s.requests.mu.Unlock()
-	return httpStats{maps.Clone(s.requests.count), len(s.listener.free)}
+	count := s.requests.counts()
+	if b := s.listener.beats; b != nil {
+		count[beatKind] += b.answered.Load()
+	}
+	return httpStats{count, len(s.listener.free)}
 }
 
 // file is a copy of the socket, for another process.

@@ -23,6 +23,7 @@ type serverConn struct {
 	net.Conn
 	of      *conns
 	release func()
+	direct  direct
 
 	mu       sync.Mutex // guards the fields below
 	until    time.Time  // when the wait for a request is over, once the server ends; zero: there is one
@@ -52,8 +53,22 @@ func (c *serverConn) hurry() {
 	_ = c.arm()
 }
 
-// Read implements net.Conn.
+// Read implements net.Conn. What it reads and answers itself net/http never sees.
 func (c *serverConn) Read(b []byte) (int, error) {
+	for {
+		n, err := c.read(b)
+		if n == 0 || err != nil {
+			return n, err
+		}
+		if answered, err := c.answer(b[:n]); !answered {
+			return n, nil
+		} else if err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (c *serverConn) read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if errors.Is(err, os.ErrDeadlineExceeded) && c.tired() {
 		n, err = c.last(b, err)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // conns bounds the connections of an HTTP server. When there is no room for one
@@ -15,6 +16,7 @@ type conns struct {
 	net.Listener
 	free   chan struct{} // holds one element for each open connection
 	ending atomic.Bool   // each ends with its request, or when none comes
+	beats  *beats        // nil: net/http answers all
 
 	mu   sync.Mutex // guards the fields below
 	idle list.List  // of *serverConn, the longest idle first
@@ -43,7 +45,7 @@ func (l *conns) Accept() (net.Conn, error) {
 		l.evict()
 		l.free <- struct{}{} // while it is crowded, each ends with its request
 	}
-	sc := &serverConn{Conn: c, of: l}
+	sc := &serverConn{Conn: c, of: l, direct: direct{from: remoteOf(c)}}
 	sc.release = sync.OnceFunc(func() {
 		l.mu.Lock()
 		delete(l.open, sc)
@@ -84,10 +86,13 @@ func (l *conns) wait(ctx context.Context) {
 // crowded reports whether so many are open that each should end with its request.
 func (l *conns) crowded() bool { return len(l.free) > cap(l.free)*3/4 }
 
+// closing reports whether each connection ends with its request.
+func (l *conns) closing() bool { return l.crowded() || l.ending.Load() }
+
 // sparing lets h's clients keep their connections while there is room, and time.
 func (l *conns) sparing(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if l.crowded() || l.ending.Load() {
+		if l.closing() {
 			w.Header().Set("Connection", "close")
 		}
 		h.ServeHTTP(w, r)
@@ -103,6 +108,7 @@ func (l *conns) changed(nc net.Conn, s http.ConnState) {
 	case http.StateIdle:
 		c.awaits(nextWait)
 	}
+	c.direct.between, c.direct.rested = s == http.StateIdle, time.Time{}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e, ok := l.at[c]; ok {
@@ -111,6 +117,15 @@ func (l *conns) changed(nc net.Conn, s http.ConnState) {
 	}
 	if s == http.StateIdle {
 		l.at[c] = l.idle.PushBack(c)
+	}
+}
+
+// rested says that an idle connection has been of use.
+func (l *conns) rested(c *serverConn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e, ok := l.at[c]; ok {
+		l.idle.MoveToBack(e)
 	}
 }
 

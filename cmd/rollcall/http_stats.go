@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -28,6 +29,13 @@ type requests struct {
 
 func countRequests(next http.Handler) *requests {
 	return &requests{next: next, count: map[requestKind]uint64{}}
+}
+
+// counts gives all counts.
+func (c *requests) counts() map[requestKind]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.count)
 }
 
 // methods are counted by name, others together.

@@ -26,7 +26,7 @@ func startHTTP(t *testing.T, ctx context.Context, h http.HandlerFunc) (url strin
 
 func urlOf(s *httpServer) string { return "http://" + s.listener.Addr().String() }
 
-func startLimited(t *testing.T, ctx context.Context, h http.HandlerFunc, limit int) (s *httpServer, stopped func() error) {
+func startLimited(t testing.TB, ctx context.Context, h http.HandlerFunc, limit int) (s *httpServer, stopped func() error) {
 	t.Helper()
 	s, err := listenHTTP(netip.MustParseAddrPort("127.0.0.1:0"), nil, limit, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -167,6 +167,7 @@ func (s *server) wireSources(others []sources.Entry, now func() int64) (err erro
 	s.http.handle(admin.Handler(admin.Options{
 		Zone: s.zone, Clock: now, NameServer: s.nameServer(), Waiting: s.waiting, Sources: s.sources.Status, Parts: s.parts(), Cache: s.resolver.remembers(),
 	}, register))
+	s.http.handleBeats(s.selfreg.Beat)
 	if at := cfg.control(); at != "" {
 		if s.offer, err = handover.Listen(at); err != nil {
 			return fmt.Errorf("--control: %w", err)

@@ -43,7 +43,7 @@ func (c *crowd) pass(d time.Duration, speak ...string) {
 		now := int64(time.Since(c.began))
 		if time.Duration(now)%(10*time.Second) < 10*time.Millisecond {
 			for _, id := range speak {
-				c.tab.Renew(id, c.from[id])
+				c.tab.Renew([]byte(id), c.from[id])
 			}
 		}
 		if at, ok := c.tab.Next(); ok && at <= now {

@@ -30,7 +30,7 @@ func TestTableIsAMapOfDeadlines(t *testing.T) {
 			case 2:
 				l, known := model[id]
 				alive := known && l.deadline > c.now()
-				if got := tab.Renew(id, nobody); got != alive {
+				if got := tab.Renew([]byte(id), nobody); got != alive {
 					t.Fatalf("seed %d step %d: Renew %s: %v, want %v", seed, step, id, got, alive)
 				}
 				if alive {
@@ -115,7 +115,7 @@ func BenchmarkRenew(b *testing.B) {
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for i := rand.IntN(n); pb.Next(); i = (i + 7919) % n {
-					if !tab.Renew(ids[i], nobody) {
+					if !tab.Renew([]byte(ids[i]), nobody) {
 						b.Error("not renewed")
 					}
 				}
@@ -143,7 +143,7 @@ func BenchmarkMillionLeases(b *testing.B) {
 	b.ResetTimer()
 	for i := range b.N {
 		for _, id := range ids[i%10*n/10 : (i%10+1)*n/10] {
-			tab.Renew(id, nobody)
+			tab.Renew([]byte(id), nobody)
 		}
 		b.StartTimer()
 		for range 100 {

@@ -90,7 +90,7 @@ func (t *Table) Grant(id string, from netip.Addr, period time.Duration) (l *zone
 		s.renewed.Add(1)
 	}
 	now := t.now()
-	t.countHeld(e.grant(now, t.hear(id, from, now), period))
+	t.countHeld(e.grant(now, t.hear(s, from, now), period))
 	t.wheel.refile(e)
 	return &e.lease, created
 }
@@ -98,27 +98,31 @@ func (t *Table) Grant(id string, from netip.Addr, period time.Duration) (l *zone
 // Renew makes a lease last its period from now on. It never shortens one: of two
 // renewals at once the later counts, in whatever order they come through. It
 // reports false when there is no such lease, or it has ended: it is then not
-// renewed, whoever holds it has to ask for another. From is the address that asks.
-func (t *Table) Renew(id string, from netip.Addr) bool {
-	e := t.find(id)
+// renewed, whoever holds it has to ask for another. From is the address that asks. The
+// ID is in octets, as most heartbeats have it; it is not kept.
+func (t *Table) Renew(id []byte, from netip.Addr) bool {
+	s := &t.shards[maphash.Bytes(t.seed, id)%shards]
+	s.mu.RLock()
+	e := s.m[string(id)] // no copy
+	s.mu.RUnlock()
 	if e == nil {
 		return false
 	}
 	now := t.now()
-	ok, wasHeld := e.renew(now, t.hear(id, from, now))
+	ok, wasHeld := e.renew(now, t.hear(s, from, now))
 	t.countHeld(wasHeld)
 	if ok {
-		t.shard(id).renewed.Add(1)
+		s.renewed.Add(1)
 	}
 	return ok
 }
 
 // hear notes that somebody was heard, and gives the hash of the address.
-func (t *Table) hear(id string, from netip.Addr, now int64) uint32 {
+func (t *Table) hear(s *shard, from netip.Addr, now int64) uint32 {
 	if !from.IsValid() {
 		return 0
 	}
-	t.shard(id).heard.Store(now)
+	s.heard.Store(now)
 	return uint32(maphash.Comparable(t.seed, from)) | 1
 }
 

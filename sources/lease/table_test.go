@@ -101,7 +101,7 @@ func TestRenew(t *testing.T) {
 			l, _ := tab.Grant("a", nobody, time.Second)
 			tt.do(c, tab)
 			before := l.Deadline()
-			if got := tab.Renew("a", nobody); got != tt.want {
+			if got := tab.Renew([]byte("a"), nobody); got != tt.want {
 				t.Errorf("Renew: %v, want %v", got, tt.want)
 			}
 			want := before
@@ -113,7 +113,7 @@ func TestRenew(t *testing.T) {
 			}
 		})
 	}
-	if NewTable(new(clock).now).Renew("nobody", nobody) {
+	if NewTable(new(clock).now).Renew([]byte("nobody"), nobody) {
 		t.Error("renewed a lease that nobody has")
 	}
 }
@@ -196,10 +196,10 @@ func TestStalledRenewalDoesNotShortenALease(t *testing.T) {
 	l, _ := tab.Grant("a", nobody, 10*time.Second)
 	stall = true
 	first := make(chan bool)
-	go func() { first <- tab.Renew("a", nobody) }()
+	go func() { first <- tab.Renew([]byte("a"), nobody) }()
 	<-stalled
 	c.pass(5 * time.Second)
-	if !tab.Renew("a", nobody) {
+	if !tab.Renew([]byte("a"), nobody) {
 		t.Fatal("the second renewal is refused")
 	}
 	goOn <- true
@@ -228,7 +228,7 @@ func TestRenewalRacingWithExpiryWinsOrIsRefused(t *testing.T) {
 				default:
 				}
 				at := now()
-				if tab.Renew(name(i), nobody) {
+				if tab.Renew([]byte(name(i)), nobody) {
 					confirmed[i].Store(at + int64(period))
 				}
 				if n%3 == 0 {

@@ -195,6 +195,11 @@ func (f *faults) fallback(into *zone.Fallback) setter {
 // idOf is the ID that a registration has in the zone. Services have no case.
 func idOf(service, id string) string { return strings.ToLower(service) + "/" + id }
 
+// appendID appends the same.
+func appendID(b []byte, service, id string) []byte {
+	return append(append(append(b, strings.ToLower(service)...), '/'), id...)
+}
+
 // splitID takes the service off an ID. Services have no slash.
 func splitID(key string) (service, id string) {
 	service, id, _ = strings.Cut(key, "/")

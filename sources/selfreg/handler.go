@@ -34,6 +34,12 @@ type api struct {
 	health Health
 }
 
+// The patterns of an instance's paths.
+const (
+	instance         = "/v1/services/{service}/instances/{id}"
+	HeartbeatPattern = instance + "/heartbeat"
+)
+
 // Handler serves the HTTP interface of this source and of all others.
 func (s *Source) Handler(h Health) http.Handler {
 	if h.Waiting == nil {
@@ -48,9 +54,8 @@ func (s *Source) Handler(h Health) http.Handler {
 	mux.Handle("/readyz", methods{http.MethodGet: a.getReady})
 	mux.Handle("/v1/services", methods{http.MethodGet: a.listAll})
 	mux.Handle("/v1/services/{service}", methods{http.MethodGet: a.listService})
-	const instance = "/v1/services/{service}/instances/{id}"
 	mux.Handle(instance, methods{http.MethodGet: a.getInstance, http.MethodPut: a.putInstance, http.MethodDelete: a.deleteInstance})
-	mux.Handle(instance+"/heartbeat", methods{http.MethodPut: a.putHeartbeat})
+	mux.Handle(HeartbeatPattern, methods{http.MethodPut: a.putHeartbeat})
 	mux.Handle(instance+"/state", methods{http.MethodPut: a.putState})
 	mux.Handle("/v1/heartbeats", methods{http.MethodPut: a.putHeartbeats}.within(maxBeatsBody))
 	mux.Handle("/", methods{})
@@ -152,7 +157,7 @@ func (a *api) putInstance(w http.ResponseWriter, r *request) *problem {
 }
 
 func (a *api) putHeartbeat(w http.ResponseWriter, r *request) *problem {
-	if !a.leases.Renew(idOf(key(r)), senderOf(r)) {
+	if !a.leases.Renew([]byte(idOf(key(r))), senderOf(r)) {
 		return problemOf(errUnknown)
 	}
 	w.WriteHeader(http.StatusNoContent)

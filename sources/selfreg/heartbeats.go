@@ -24,12 +24,12 @@ func (a *api) putHeartbeats(w http.ResponseWriter, r *request) *problem {
 	if len(f) > 0 {
 		return badRequest(f)
 	}
-	from := senderOf(r)
+	from, key := senderOf(r), make([]byte, 0, longestID)
 	out := make([]byte, 0, 64*(1+len(beats)))
 	out = append(out, `{"instances":[`...)
 	for i, b := range beats {
 		status := http.StatusNoContent
-		if !a.leases.Renew(idOf(b.service, b.id), from) {
+		if !a.leases.Renew(appendID(key, b.service, b.id), from) {
 			status = http.StatusNotFound
 		}
 		if i > 0 {
