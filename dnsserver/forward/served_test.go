@@ -2,6 +2,7 @@ package forward
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -47,6 +48,12 @@ func (l *logged) count(what string) int {
 // when the ports of all are known.
 func serve(t *testing.T, o func(at []netip.AddrPort) []Options, n int) []*resolver {
 	t.Helper()
+	return serveTrusting(t, nil, o, n)
+}
+
+// serveTrusting has them believe certificates of upstreams.
+func serveTrusting(t *testing.T, roots *x509.CertPool, o func(at []netip.AddrPort) []Options, n int) []*resolver {
+	t.Helper()
 	var servers []*dnsserver.Server
 	var chains []*late
 	var at []netip.AddrPort
@@ -63,7 +70,7 @@ func serve(t *testing.T, o func(at []netip.AddrPort) []Options, n int) []*resolv
 	var out []*resolver
 	for i, o := range o(at) {
 		r := &resolver{at: at[i], log: new(logged)}
-		client := upstream.New(upstream.Options{Timeout: Patience})
+		client := upstream.New(upstream.Options{Timeout: Patience, RootCAs: roots})
 		o.Client, o.Log = client, slog.New(slog.NewTextHandler(r.log, nil))
 		r.Forwarder = New(o)
 		r.Load(at[i : i+1])
@@ -153,6 +160,26 @@ func TestForwardedAnswers(t *testing.T) {
 		if cut := a.Msg.Question[0].Name; strings.HasSuffix(strings.ToLower(cut), ".test.") || !a.Msg.RecursionDesired {
 			t.Errorf("asked upstream: %v", a.Msg)
 		}
+	}
+}
+
+// That an answer was validated is told to those who ask, and believed over TLS alone.
+func TestValidatedAnswers(t *testing.T) {
+	up := upstreamtest.Start(t, upstreamtest.Edited(func(m *dns.Msg) { m.AuthenticatedData = true }, upstreamtest.Answers("www.example.com. 60 IN A 192.0.2.80")))
+	plain := func(*dns.Msg) {}
+	ad := func(m *dns.Msg) { m.AuthenticatedData = true }
+	do := func(m *dns.Msg) { m.IsEdns0().SetDo() }
+	const found, validated = "NOERROR ra | www.example.com. 60 IN A 192.0.2.80", "NOERROR ra ad | www.example.com. 60 IN A 192.0.2.80"
+	for _, tt := range []struct {
+		at, who string
+		how     func(*dns.Msg)
+		want    string
+	}{
+		{up.Addr(), "UDP, AD", ad, found}, {up.Addr(), "UDP, DO", do, found},
+		{up.TLSAddr(), "TLS", plain, found}, {up.TLSAddr(), "TLS, AD", ad, validated}, {up.TLSAddr(), "TLS, DO", do, validated},
+	} {
+		r := serveTrusting(t, up.RootCAs(), func([]netip.AddrPort) []Options { return []Options{{Upstreams: addrs(tt.at)}} }, 1)[0]
+		expect(t, tt.who, r.ask(t, "www.example.com. A", tt.how), tt.want)
 	}
 }
 
