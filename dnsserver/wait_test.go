@@ -292,9 +292,11 @@ func TestQueriesThatWaitKeepNobodyFromTheSocket(t *testing.T) {
 	const every, samples = 37, 50
 	var turns, asked atomic.Int64
 	var ours func()
-	var again [6 * many]func() // asks anew what has just been answered
+	var again [6 * many]func()  // asks anew what has just been answered
+	made := make(chan struct{}) // ours and again are
 	before := make(chan int64, samples)
 	h := handlerFunc(func(_ context.Context, q *Query) (*dns.Msg, error) {
+		<-made
 		if q.Name[0] != 2 { // ours
 			select {
 			case before <- turns.Load() - asked.Load():
@@ -325,6 +327,7 @@ func TestQueriesThatWaitKeepNobodyFromTheSocket(t *testing.T) {
 	for i := range again {
 		again[i] = asks(fmt.Sprintf("%02d. A", i))
 	}
+	close(made)
 	for _, ask := range again {
 		ask()
 	}
