@@ -20,8 +20,8 @@ const (
 	maxNegative = 60 * 60
 )
 
-// encode gives the answer m to the question k as it is kept, or reports that it is not
-// to be.
+// encode gives the answer m to the question k as it is kept, and cuts the TTLs of m to
+// those; or it reports that m is not to be kept.
 func encode(k *key, m *dns.Msg, now time.Duration) (wire, bool) {
 	limit := limitOf(k, m)
 	if limit == 0 {
@@ -91,9 +91,8 @@ type encoder struct {
 	names []int  // places of names in w that owners may refer to
 	rr    []byte // the record at hand
 
-	open  int // the place of the set that is being filled; 0: none
-	limit uint32
-	life  uint32
+	open int // the place of the set that is being filled; 0: none
+	life uint32
 }
 
 func (e *encoder) encode(k *key, m *dns.Msg, now time.Duration, limit uint32) bool {
@@ -106,7 +105,7 @@ func (e *encoder) encode(k *key, m *dns.Msg, now time.Duration, limit uint32) bo
 		info = e.InfoCode
 		flags |= infoBit
 	}
-	e.limit, e.life, e.names = limit, limit, e.names[:0]
+	e.life, e.names = limit, e.names[:0]
 	e.w = binary.BigEndian.AppendUint64(e.w[:0], uint64(now))
 	e.w = append(e.w, 0, 0, 0, 0, flags, byte(info>>8), byte(info), 0, 0, 0, 0, 0, 0)
 	e.w = append(e.w, k.octets()...)
@@ -135,7 +134,7 @@ func (e *encoder) add(s section, rr dns.RR) bool {
 	if len(data) == 0 {
 		return false // the library takes that for any type, as UPDATE needs it (RFC 2136 §2.4)
 	}
-	ttl := min(binary.BigEndian.Uint32(e.rr[n+4:]), e.limit)
+	ttl := binary.BigEndian.Uint32(e.rr[n+4:])
 	if rr.Header().Ttl > 1<<31-1 {
 		ttl = 0 // RFC 2181 §8
 	}
