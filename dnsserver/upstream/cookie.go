@@ -24,7 +24,7 @@ var errCookie = errors.New("the server asks for its cookie")
 // cookieJar holds what we and one server know each other by. Whoever forges its replies
 // without seeing the queries has 64 bits more to guess.
 type cookieJar struct {
-	without until // it does not send ours back, as TCP has shown
+	without until // it does not send ours back, as TCP has shown, or may be kept from us by it
 
 	mu     sync.Mutex // guards the following
 	local  netip.Addr // that ours is for
@@ -79,6 +79,19 @@ func (c *cookieJar) hear(sent, got []byte) {
 	if !c.note(sent, got) {
 		c.met, c.theirs = false, nil
 		c.without.start(time.Now())
+	}
+}
+
+// unanswered notes that nothing came back. It may be because of the cookie, if the server
+// has never sent one: firewalls are known that drop what has options.
+func (c *cookieJar) unanswered(sent []byte, now time.Time) {
+	if sent == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.met {
+		c.without.start(now)
 	}
 }
 

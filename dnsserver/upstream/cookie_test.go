@@ -143,6 +143,32 @@ func TestCookiesAreGivenUp(t *testing.T) {
 	}
 }
 
+// Where queries with options are lost, the next has none. Who has sent cookies before is
+// sent them as ever.
+func TestCookiesThatAreLost(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		s := upstreamtest.Start(t, cookies(web))
+		c, a := newClient(t, Options{Timeout: hurry}), mustAddr(t, s.Addr())
+		if known {
+			got, err := c.Exchange(t.Context(), a, question(t, "web.example. A"))
+			check(t, got, err, webA)
+		}
+		s.Do(func(q *upstreamtest.Query) {
+			if opt := q.Msg.IsEdns0(); opt == nil || len(opt.Option) == 0 {
+				web(q)
+			}
+		})
+		got, err := c.Exchange(t.Context(), a, question(t, "web.example. A"))
+		check(t, got, err, "no answer in time")
+		want := webA
+		if known {
+			want = "no answer in time"
+		}
+		got, err = c.Exchange(t.Context(), a, question(t, "web.example. A"))
+		check(t, got, err, want)
+	}
+}
+
 // Nothing tells a server that who asks from here asked from elsewhere before (RFC 9018 §3).
 func TestCookiesBelongToOneAddress(t *testing.T) {
 	var c cookieJar

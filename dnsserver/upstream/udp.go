@@ -56,7 +56,11 @@ func (s *server) udp(ctx context.Context, q *query) (*dns.Msg, error) {
 	}
 	msg, err := s.receive(c, q)
 	if err != nil {
-		return nil, s.failed(ctx, err)
+		err = s.failed(ctx, err)
+		if errors.Is(err, ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
+			s.cookies.unanswered(q.cookie, time.Now())
+		}
+		return nil, err
 	}
 	s.n.took(time.Since(began))
 	m, err := s.readReply(q, msg)
