@@ -35,5 +35,9 @@ func TestAnswersAllocateNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(20, ask); n >= 1 {
 			t.Errorf("%s: %v allocations", tt.ask, n)
 		}
+		names := [][]byte{msg[headerLen:], r.q.Name}
+		if n := testing.AllocsPerRun(20, func() { h.(Ahead).Ahead(names) }); n >= 1 {
+			t.Errorf("%s: %v allocations to read ahead", tt.ask, n)
+		}
 	}
 }

@@ -39,6 +39,13 @@ type authorityHandler struct {
 	pool  sync.Pool // of *lookup
 }
 
+// Ahead implements Ahead.
+func (h *authorityHandler) Ahead(names [][]byte) {
+	l := h.lookup()
+	h.zone.Snapshot().Ahead(&l.ahead, names)
+	h.done(l)
+}
+
 // lookup is one question to a snapshot, with memory that is used again.
 type lookup struct {
 	s       *zone.Snapshot
@@ -48,6 +55,7 @@ type lookup struct {
 	addr    []byte // local, as rdata
 	scratch []byte // of one record
 	set     []Record
+	ahead   zone.Ahead
 }
 
 // Direct implements Direct.
@@ -92,12 +100,16 @@ func (h *authorityHandler) leg(ctx context.Context, q *Query) (*dns.Msg, error) 
 // ask looks a question up, and tells whether the answer counts.
 func (h *authorityHandler) ask(q *Query) (l *lookup, ready bool) {
 	ready = h.ready() // first: a snapshot that is older would deny what exists
-	l, _ = h.pool.Get().(*lookup)
-	if l == nil {
-		l = new(lookup)
-	}
+	l = h.lookup()
 	l.ask(h.zone.Snapshot(), q, h.clock(), h.seed())
 	return l, ready
+}
+
+func (h *authorityHandler) lookup() *lookup {
+	if l, _ := h.pool.Get().(*lookup); l != nil {
+		return l
+	}
+	return new(lookup)
 }
 
 // done ends the use of a lookup.

@@ -81,6 +81,12 @@ func serve(t testing.TB, o Options, addrs ...string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveOn(t, s)
+	return s
+}
+
+// serveOn serves until the test ends.
+func serveOn(t testing.TB, s *Server) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()
@@ -90,7 +96,6 @@ func serve(t testing.TB, o Options, addrs ...string) *Server {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	return s
 }
 
 type testWriter struct{ t testing.TB }

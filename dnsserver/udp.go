@@ -18,6 +18,7 @@ type udpLoop struct {
 	wildcard bool   // the address that was asked comes with each datagram
 	batch    *batch // of whoever has its turn, as are the following
 	queue    queue
+	names    [MaxAhead][]byte // of questions that are read ahead
 	r        responder
 }
 
@@ -73,6 +74,9 @@ func (u *udpLoop) glance(ctx context.Context) {
 func (u *udpLoop) answer(ctx context.Context, n int) {
 	b := u.batch
 	for i := range n {
+		if i%MaxAhead == 0 {
+			u.ahead(i, n)
+		}
 		msg, control, from := b.datagram(i)
 		if reply := u.reply(ctx, msg, b.room(i), control, from); len(reply) > 0 {
 			b.reply(i, reply)

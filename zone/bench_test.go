@@ -50,24 +50,30 @@ func BenchmarkMillion(b *testing.B) {
 	const n = 1_000_000
 	z := million(b, n)
 	from := netip.MustParseAddr("192.0.2.1")
-	lookup := func(b *testing.B, format string, typ uint16) {
+	lookup := func(b *testing.B, format string, typ uint16, ahead int) {
 		names := make([][]byte, 1<<14)
 		for i := range names {
 			names[i] = zonetest.Wire(b, fmt.Sprintf(format, rand.IntN(n/3)))
 		}
 		var a zone.Answer
+		var reader zone.Ahead
 		q := zone.Question{Type: typ}
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
 			s := z.Snapshot()
+			if at := i % len(names); ahead > 0 && at%ahead == 0 {
+				s.Ahead(&reader, names[at:at+ahead])
+			}
 			q.Name, q.Seed, q.View = names[i%len(names)], uint32(i), s.View(from)
 			if s.Lookup(&q, &a); len(a.Answer) != 3 {
 				b.Fatalf("%q: %d records", q.Name, len(a.Answer))
 			}
 		}
 	}
-	b.Run("lookup A", func(b *testing.B) { lookup(b, "s%d.svc.test.", zone.TypeA) })
-	b.Run("lookup SRV", func(b *testing.B) { lookup(b, "_http._tcp.s%d.svc.test.", zone.TypeSRV) })
+	b.Run("lookup A", func(b *testing.B) { lookup(b, "s%d.svc.test.", zone.TypeA, 0) })
+	b.Run("lookup A read ahead", func(b *testing.B) { lookup(b, "s%d.svc.test.", zone.TypeA, zone.MaxAhead) })
+	b.Run("lookup SRV", func(b *testing.B) { lookup(b, "_http._tcp.s%d.svc.test.", zone.TypeSRV, 0) })
+	b.Run("lookup SRV read ahead", func(b *testing.B) { lookup(b, "_http._tcp.s%d.svc.test.", zone.TypeSRV, zone.MaxAhead) })
 	b.Run("update one", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/rollcall-dns/rollcall/zone/hamt"
@@ -62,6 +63,29 @@ func wantSame(t *testing.T, m *hamt.Map[string, int], model map[string]int) {
 	}
 	if _, ok := m.Get("absent"); ok {
 		t.Fatal(`Get("absent") found something`)
+	}
+	wantPaths(t, m, model)
+}
+
+// wantPaths wants paths to lead to all keys when they are taken together, and to no other.
+func wantPaths(t *testing.T, m *hamt.Map[string, int], model map[string]int) {
+	t.Helper()
+	keys := append(slices.Collect(maps.Keys(model)), "absent", "")
+	var paths []hamt.Path[string, int]
+	for _, k := range keys {
+		paths = append(paths, m.Path(k))
+	}
+	for on := true; on; {
+		on = false
+		for i := range paths {
+			on = paths[i].Step() || on
+		}
+	}
+	for i, k := range keys {
+		want, there := model[k]
+		if got, ok := paths[i].End(k); ok != there || got != want {
+			t.Fatalf("the path to %q ends at %d, %v, want %d, %v", k, got, ok, want, there)
+		}
 	}
 }
 
