@@ -27,12 +27,11 @@ const (
 
 // sight is how far the reading for one name has come.
 type sight struct {
-	rel, under string // as of service.find
-	path       hamt.Path[string, *node]
-	node       *node
-	svc        *service
-	set        hamt.Path[string, list]
-	chunk      *chunk
+	rel   string
+	path  hamt.Path[string, *node]
+	node  *node
+	svc   *service
+	chunk *chunk
 }
 
 // Ahead reads ahead for names in wire form, MaxAhead at most.
@@ -44,7 +43,7 @@ func (s *Snapshot) Ahead(a *Ahead, names [][]byte) {
 	}
 	a.text = a.text[:0]
 	for i := range all {
-		all[i].rel, all[i].under = s.parts(a, names[i])
+		all[i].rel = s.service(a, names[i])
 	}
 	if s.nodesAhead(all) > 0 {
 		s.nodesAhead(all) // the names of instances are right below those of services
@@ -52,25 +51,25 @@ func (s *Snapshot) Ahead(a *Ahead, names [][]byte) {
 	a.services(all)
 }
 
-// parts gives the name of a service or an instance that is asked for, and what stands
+// service gives the name of a service or an instance that is asked for, without what stands
 // before it of a port; "" when there is nothing to read ahead for it.
-func (s *Snapshot) parts(a *Ahead, wire []byte) (rel, under string) {
+func (s *Snapshot) service(a *Ahead, wire []byte) string {
 	at := len(a.text)
 	text, ok := Canonical(a.text, wire)
 	if !ok {
-		return "", ""
+		return ""
 	}
 	a.text = text
 	name := Name(unsafe.String(&text[at], len(text)-at)) // valid until the next Ahead
 	for _, d := range s.domains {
-		if whole, ok := below(name, d); ok {
-			for rel = whole; rel != "" && rel[1] == '_'; {
+		if rel, ok := below(name, d); ok {
+			for rel != "" && rel[1] == '_' {
 				rel = cut(rel)
 			}
-			return rel, whole[:len(whole)-len(rel)]
+			return rel
 		}
 	}
-	return "", ""
+	return ""
 }
 
 // nodesAhead finds the nodes of those that have a name left, and takes it away; left is how
@@ -109,19 +108,7 @@ func (a *Ahead) services(all []sight) {
 	for i := range all {
 		if v := &all[i]; v.svc != nil {
 			a.seen += uint64(v.svc.up) // lies beside members
-			if v.chunk = v.svc.members.one; v.under != "" {
-				v.set = v.svc.sets.Path(v.under)
-			}
-		}
-	}
-	for i := range all {
-		all[i].set.Step() // one is enough for the few sets of a service
-	}
-	for i := range all {
-		if v := &all[i]; v.under != "" {
-			if l, ok := v.set.End(v.under); ok {
-				v.chunk = l.one
-			}
+			v.chunk = v.svc.members.one
 		}
 	}
 	a.chunks(all)

@@ -50,6 +50,7 @@ type writer struct {
 	judged  map[Key]*judged   // instances with checks
 	open    map[netID]bool    // networks that lie over others
 	ports   portLists
+	sets    setLists
 }
 
 // owned is what the zone knows of one source.

@@ -134,7 +134,7 @@ func (s *Snapshot) instance(a *Answer, l, set string) (*member, *service) {
 	if !ok || n.svc == nil {
 		return nil, nil
 	}
-	in, _ := n.svc.sets.Get(set)
+	in, _ := n.svc.set(set)
 	if m := in.get(target); m != nil && m == &m.e.first {
 		return m, n.svc
 	}

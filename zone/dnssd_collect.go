@@ -59,7 +59,7 @@ func (s *Snapshot) members(l *listing, q *Question, a *Answer, yield func(*membe
 	more := true
 	for name := range l.group.some.All() {
 		n, _ := s.nodes.Get(name)
-		f.list, _ = n.svc.sets.Get(l.set)
+		f.list, _ = n.svc.set(l.set)
 		f.choice = n.svc.choose()
 		f.each(q, a, maskAll, func(m *member) bool {
 			if m == &m.e.first {

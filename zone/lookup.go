@@ -127,15 +127,15 @@ func (s *service) find(a *Answer, rel, under string, f *filter) presence {
 // port handles "_port._proto" and the empty non-terminal "_proto".
 func (s *service) port(under string, f *filter) presence {
 	if rest := cut(under); rest == "" {
-		if _, ok := s.sets.Get(under); ok { // of HTTPS
+		if _, ok := s.set(under); ok { // of HTTPS
 			return empty
 		}
-		if p, ok := ParseProto(under[2:]); ok && len(under) > 2 && s.protos[p] > 0 {
+		if p, ok := ParseProto(under[2:]); ok && len(under) > 2 && s.sets.protos[p] > 0 {
 			return empty
 		}
 		return absent
 	}
-	l, ok := s.sets.Get(under)
+	l, ok := s.set(under)
 	if !ok || under[1+under[0]+1] != '_' {
 		return absent
 	}
@@ -150,7 +150,7 @@ const maxStack = 4
 // tagged handles "tag.…tag.tag" and the empty non-terminal "tag".
 func (s *service) tagged(under string, f *filter, a *Answer) presence {
 	if cut(under) == "" {
-		if s.tags > 0 {
+		if s.sets.tags > 0 {
 			return empty
 		}
 		return absent
@@ -166,7 +166,7 @@ func (s *service) tagged(under string, f *filter, a *Answer) presence {
 	}
 	for i, t := range f.tags[:n] {
 		key := append(append(append(a.key[:0], byte(len(t))), t...), "\x03"+TagLabel...)
-		l, ok := s.sets.Get(unsafe.String(&key[0], len(key)))
+		l, ok := s.set(unsafe.String(&key[0], len(key)))
 		if !ok {
 			return absent
 		}

@@ -35,7 +35,7 @@ func (w *writer) move(old, e *entry) {
 	w.enter(e)
 	// All services first: one of them may claim the name of a host in another.
 	in := e.instance()
-	names, keys, wish := namesOf(in), keysOf(in), hostOf(in)
+	names, wish := namesOf(in), hostOf(in)
 	for _, name := range names {
 		if _, created := w.service(name); created {
 			w.yield(name)
@@ -45,7 +45,7 @@ func (w *writer) move(old, e *entry) {
 		svc, _ := w.service(name)
 		m := e.member(i)
 		m.targets = targetsOf(m.targets, w.hostFor(svc, e, wish), svc.name, e.groups())
-		svc.add(m, keys)
+		svc.change(nil, m, &w.sets)
 	}
 	w.point(&e.first)
 	w.rebrowse(old, e)
@@ -53,28 +53,22 @@ func (w *writer) move(old, e *entry) {
 
 // swap puts the members of an entry in the places of those of an old one.
 func (w *writer) swap(old, e *entry) {
-	keys := keysOf(e.instance())
-	gone := keys
-	if !sameKeys(old, e) {
-		gone = keysOf(old.instance())
-	}
 	i := 0
 	for was := range old.members() {
 		svc, _ := w.service(was.service())
 		m := e.member(i)
 		m.targets = append(m.targets[:0], was.targets...)
-		svc.swap(was, m, gone, keys)
+		svc.change(was, m, &w.sets)
 		i++
 	}
 }
 
 // remove takes an entry out of its services, but leaves it in entries.
 func (w *writer) remove(e *entry) {
-	keys := keysOf(e.instance())
 	w.unpoint(&e.first)
 	for m := range e.members() {
 		svc, _ := w.service(m.service())
-		svc.remove(m, keys)
+		svc.change(m, nil, &w.sets)
 		w.freed = append(w.freed, m.targets...)
 		if svc.members.len() == 0 {
 			w.removeService(svc.name)
@@ -188,7 +182,7 @@ func (w *writer) service(name string) (svc *service, created bool) {
 	if ok && n.svc != nil && n.svc.edit == w.edit {
 		return n.svc, false
 	}
-	var next service
+	next := service{sets: &noSets}
 	if ok && n.svc != nil {
 		next = *n.svc
 		name = next.name // one string for all

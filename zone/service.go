@@ -1,10 +1,7 @@
 package zone
 
 import (
-	"slices"
 	"strconv"
-	"strings"
-	"unique"
 
 	"github.com/rollcall-dns/rollcall/zone/hamt"
 )
@@ -24,9 +21,7 @@ type service struct {
 	edit    *hamt.Edit // the batch that may still change it
 	name    string     // relative, wire form
 	members list
-	sets    hamt.Map[string, list] // members by "_port._proto", "tag" or for HTTPS, in wire form
-	protos  [len(protoNames)]int32 // how many sets there are of ports, by protocol
-	tags    int32                  // how many sets there are of tags
+	sets    *sets
 	standing
 }
 
@@ -83,108 +78,20 @@ func (s *service) suffixed(l string) *member {
 	return nil
 }
 
-// add, remove and swap change a service that the batch owns. Keys are those of the
-// member's instance. Most sets hold all members, as with a port that they all have: such
-// a set is the list of members itself, and costs neither memory nor time of its own.
-func (s *service) add(m *member, keys []string) {
-	before := s.members.len()
-	s.members = s.members.with(m)
-	s.enters(m.e)
-	s.join(m, keys, before)
-}
-
-// join puts a member, which is in the members already, into sets. As many were in the
-// members as size says.
-func (s *service) join(m *member, keys []string, size int) {
-	for _, k := range keys {
-		l, had := s.sets.Get(k)
-		if !had {
-			k = unique.Make(k).Value() // most services share their few keys
-			s.count(k, 1)
-		}
-		if l.len() == size {
-			l = s.members
-		} else {
-			l = l.with(m)
-		}
-		s.sets.Set(s.edit, k, l)
+// change puts a member in the place of one that has its targets; either may be nil. The
+// batch owns the service.
+func (s *service) change(old, m *member, common *setLists) {
+	before := s.members
+	if m != nil {
+		s.members = before.with(m)
+		s.enters(m.e)
+	} else {
+		s.members = before.without(old.targets[0])
 	}
-}
-
-func (s *service) remove(m *member, keys []string) {
-	before := s.members.len()
-	s.members = s.members.without(m.targets[0])
-	s.leaves(m.e)
-	for _, k := range keys {
-		l, _ := s.sets.Get(k)
-		if l.len() == before {
-			l = s.members
-		} else {
-			l = l.without(m.targets[0])
-		}
-		s.setTo(k, l)
+	if old != nil {
+		s.leaves(old.e) // last, as it may look at all members
 	}
-}
-
-// setTo keeps what is left of a set.
-func (s *service) setTo(k string, l list) {
-	if l.len() > 0 {
-		s.sets.Set(s.edit, k, l)
-		return
+	if !s.sets.same(old, m, before) {
+		s.sets = common.shared(s.sets.changed(s.edit, old, m, before, s.members))
 	}
-	s.sets.Delete(s.edit, k)
-	s.count(k, -1)
-}
-
-// swap puts m in the place of the member with its targets, which is in the sets of gone.
-func (s *service) swap(old, m *member, gone, keys []string) {
-	s.members = s.members.with(m)
-	s.enters(m.e) // first: leaves looks for the last to have failed among the members
-	s.leaves(old.e)
-	for _, k := range gone {
-		if !slices.Contains(keys, k) {
-			l, _ := s.sets.Get(k)
-			s.setTo(k, l.without(m.targets[0]))
-		}
-	}
-	s.join(m, keys, s.members.len())
-}
-
-// keysOf are the keys of all sets that an instance is in.
-func keysOf(in *Instance) []string { return append(setsOf(in), httpsSetsOf(in)...) }
-
-func (s *service) count(set string, by int32) {
-	if strings.HasSuffix(set, httpsLabel) {
-		return
-	}
-	rest := cut(set)
-	if p, ok := ParseProto(strings.TrimPrefix(first(rest), "_")); ok && first(rest) != TagLabel {
-		s.protos[p] += by
-		return
-	}
-	s.tags += by
-}
-
-// setsOf are the keys of the sets that an instance is in by its ports and tags,
-// without repetition.
-func setsOf(in *Instance) []string {
-	var keys []string
-	for i := range in.Endpoints {
-		for j := range in.Endpoints[i].Ports {
-			p := &in.Endpoints[i].Ports[j]
-			name, number := portLabels(p)
-			proto := label("_" + p.Proto.String())
-			if name != "" {
-				keys = append(keys, label("_"+name)+proto)
-			}
-			keys = append(keys, label("_"+number)+proto)
-		}
-	}
-	for _, t := range in.Tags {
-		if l := tagLabel(t); l != "" {
-			keys = append(keys, label(l)+label(TagLabel))
-		}
-	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
 }

@@ -103,7 +103,7 @@ func (f *filter) https(q *Question, a *Answer) {
 		f.port = portSetOf(portHTTPS)
 		f.port.https = true
 		if f.one == nil {
-			f.list, _ = f.svc.sets.Get(httpsLabel)
+			f.list, _ = f.svc.set(httpsLabel)
 			f.throw(q)
 		}
 	}

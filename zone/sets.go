@@ -1,0 +1,188 @@
+package zone
+
+import (
+	"hash/maphash"
+	"slices"
+	"strings"
+	"unique"
+
+	"github.com/rollcall-dns/rollcall/zone/hamt"
+)
+
+// sets are the members of a service by "_port._proto", "tag" or for HTTPS, in wire form. It
+// never changes. In most services all members are in each set: then it is only keys,
+// one value for all services with these, and a change of a member leaves it alone.
+type sets struct {
+	whole  []string               // keys of sets of all members, in order
+	parts  hamt.Map[string, list] // the other sets
+	protos [len(protoNames)]int32 // how many sets there are of ports, by protocol
+	tags   int32                  // how many sets there are of tags
+}
+
+var noSets sets
+
+// set gives the members in a set; ok is false when there is no such set.
+func (s *service) set(key string) (l list, ok bool) {
+	if has(s.sets.whole, key) {
+		return s.members, true
+	}
+	return s.sets.parts.Get(key)
+}
+
+// same reports whether the sets stay as they are when m comes into the place of old, and
+// before were the members. Either may be nil.
+func (s *sets) same(old, m *member, before list) bool {
+	switch {
+	case s.parts.Len() > 0:
+		return false
+	case m == nil:
+		return true
+	case old != nil:
+		return sameKeys(old.e, m.e)
+	}
+	return before.len() > 0 && sameKeys(before.at(position{}).e, m.e)
+}
+
+// changed gives the sets when m has come into the place of old, and before have become
+// after.
+func (s *sets) changed(ed *hamt.Edit, old, m *member, before, after list) *sets {
+	e := edited{sets: *s, edit: ed, size: after.len()}
+	var gone, keys []string
+	if m != nil {
+		keys = keysOf(m.e.instance())
+		e.split(before, m, keys)
+	}
+	switch {
+	case old == nil:
+	case m != nil && sameKeys(old.e, m.e):
+		gone = keys
+	default:
+		gone = keysOf(old.e.instance())
+	}
+	for _, k := range gone {
+		if l, ok := e.parts.Get(k); ok && !has(keys, k) {
+			e.set(k, l.without(old.targets[0]))
+		}
+	}
+	for _, k := range keys {
+		if !has(e.whole, k) {
+			l, _ := e.parts.Get(k)
+			e.set(k, l.with(m))
+		}
+	}
+	return &e.sets
+}
+
+func has(keys []string, k string) bool {
+	_, ok := slices.BinarySearch(keys, k)
+	return ok
+}
+
+// edited is sets under construction.
+type edited struct {
+	sets
+	edit *hamt.Edit
+	size int // how many members there will be
+}
+
+// split makes a set of others alone of each that has all members, but will not have m,
+// which has these keys.
+func (e *edited) split(before list, m *member, keys []string) {
+	leaves := func(k string) bool { return !has(keys, k) }
+	if !slices.ContainsFunc(e.whole, leaves) {
+		return
+	}
+	others := before.without(m.targets[0])
+	for _, k := range e.whole {
+		switch {
+		case !leaves(k):
+		case others.len() > 0:
+			e.parts.Set(e.edit, k, others)
+		default:
+			e.count(k, -1)
+		}
+	}
+	e.whole = slices.DeleteFunc(slices.Clone(e.whole), leaves)
+}
+
+// set makes l a set, if there is something in it.
+func (e *edited) set(k string, l list) {
+	_, had := e.parts.Get(k)
+	if !had {
+		k = unique.Make(k).Value() // most services share their few keys
+	}
+	switch l.len() {
+	case 0:
+		e.parts.Delete(e.edit, k)
+		e.count(k, -1)
+		return
+	case e.size:
+		e.parts.Delete(e.edit, k)
+		i, _ := slices.BinarySearch(e.whole, k)
+		e.whole = slices.Insert(slices.Clone(e.whole), i, k)
+	default:
+		e.parts.Set(e.edit, k, l)
+	}
+	if !had {
+		e.count(k, 1)
+	}
+}
+
+func (s *sets) count(set string, by int32) {
+	if strings.HasSuffix(set, httpsLabel) {
+		return
+	}
+	rest := cut(set)
+	if p, ok := ParseProto(strings.TrimPrefix(first(rest), "_")); ok && first(rest) != TagLabel {
+		s.protos[p] += by
+		return
+	}
+	s.tags += by
+}
+
+// setLists are sets that services were given lately.
+type setLists [256]*sets
+
+// shared gives sets that are equal to s, which has no parts.
+func (l *setLists) shared(s *sets) *sets {
+	if s.parts.Len() > 0 || len(s.whole) == 0 {
+		return s
+	}
+	s.parts = hamt.Map[string, list]{} // that of others must not belong to the batch
+	at := &l[uint8(maphash.Comparable(maskSeed, s.whole[0]))+uint8(len(s.whole))]
+	if *at == nil || !slices.Equal((*at).whole, s.whole) {
+		*at = s
+	}
+	return *at
+}
+
+// keysOf are the keys of all sets that an instance is in: by its ports, its tags and for
+// HTTPS, in order and without repetition.
+func keysOf(in *Instance) []string {
+	keys := append(setsOf(in), httpsSetsOf(in)...)
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// setsOf are those by ports and tags.
+func setsOf(in *Instance) []string {
+	var keys []string
+	for i := range in.Endpoints {
+		for j := range in.Endpoints[i].Ports {
+			p := &in.Endpoints[i].Ports[j]
+			name, number := portLabels(p)
+			proto := label("_" + p.Proto.String())
+			if name != "" {
+				keys = append(keys, label("_"+name)+proto)
+			}
+			keys = append(keys, label("_"+number)+proto)
+		}
+	}
+	for _, t := range in.Tags {
+		if l := tagLabel(t); l != "" {
+			keys = append(keys, label(l)+label(TagLabel))
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
