@@ -21,15 +21,13 @@ const (
 // state is what a snapshot holds and the writer changes.
 type state struct {
 	serial  uint32
-	nodes   hamt.Map[string, *node]       // by relative service name
-	entries hamt.Map[Key, *entry]         // every instance, up or not
-	statics hamt.Map[Key, *fixed]         // every static record
-	wild    hamt.Map[string, *fixedSet]   // those of wildcards, by the name below which they stand
-	counts  hamt.Map[string, counts]      // by source
-	addrs   hamt.Map[netip.Addr, *member] // the canonical member that alone has an address, for PTR
-	shared  hamt.Map[netip.Addr, list]    // those of addresses that several have
-	seats   table                         // askers' networks, as attachments say
-	subnets table                         // networks by their prefixes
+	nodes   hamt.Map[string, *node]     // by relative service name
+	sources hamt.Map[string, *held]     // every instance, up or not, and every static record
+	all     counts                      // of all sources
+	wild    hamt.Map[string, *fixedSet] // static records of wildcards, by the name below which they stand
+	holders holders
+	seats   table // askers' networks, as attachments say
+	subnets table // networks by their prefixes
 	browse  browse
 }
 
@@ -56,7 +54,6 @@ type writer struct {
 // owned is what the zone knows of one source.
 type owned struct {
 	run      uint64
-	ids      map[string]struct{} // of instances and static records
 	networks []Network
 	attached map[string]Attachment
 	sync     *seen // nil: no sync is under way
@@ -158,7 +155,7 @@ func (z *Zone) Apply(c Change) Result {
 	dropped := make(map[string]bool, len(c.Drop))
 	for _, id := range c.Drop {
 		dropped[id] = true
-		w.drop(Key{c.Source, id}, o)
+		w.drop(Key{c.Source, id})
 	}
 	if c.Kind == SyncEnd {
 		for i := range c.Put {
@@ -198,7 +195,7 @@ func (z *Zone) Apply(c Change) Result {
 func (w *writer) source(c Change) *owned {
 	o := w.owned[c.Source]
 	if o == nil {
-		o = &owned{run: c.Run, ids: map[string]struct{}{}, attached: map[string]Attachment{}}
+		o = &owned{run: c.Run, attached: map[string]Attachment{}}
 		w.owned[c.Source] = o
 	}
 	if o.run != c.Run {
@@ -211,9 +208,9 @@ func (w *writer) source(c Change) *owned {
 }
 
 func (w *writer) endSync(source string, o *owned) {
-	for id := range o.ids {
+	for _, id := range w.ids(source) {
 		if _, ok := o.sync.ids[id]; !ok {
-			w.drop(Key{source, id}, o)
+			w.drop(Key{source, id})
 		}
 	}
 	for id := range o.attached {
@@ -231,15 +228,14 @@ func (w *writer) put(source string, o *owned, in *Instance) error {
 	if err := w.admit(key, o, next.Validate()); err != nil {
 		return err
 	}
-	old, known := w.entries.Get(key)
+	old, known := w.entry(key)
 	if !known {
-		w.drop(key, o) // a static record of this ID
+		w.drop(key) // a static record of this ID
 	}
 	w.judge(key, &next)
 	if known && old.instance().Equal(&next) {
 		return nil
 	}
-	o.ids[in.ID] = struct{}{}
 	w.replace(old, w.compile(source, &next))
 	return nil
 }
@@ -260,10 +256,10 @@ func unmapped(list []Endpoint) []Endpoint {
 // was listed. An earlier version of what is invalid goes.
 func (w *writer) admit(key Key, o *owned, invalid error) error {
 	if invalid != nil {
-		w.drop(key, o)
+		w.drop(key)
 		return invalid
 	}
-	if _, known := o.ids[key.ID]; !known && w.entries.Len()+w.statics.Len() >= w.max {
+	if w.all.instances()+w.all.static >= w.max && !w.knows(key) {
 		return ErrFull
 	}
 	if o.sync != nil {
@@ -273,21 +269,17 @@ func (w *writer) admit(key Key, o *owned, invalid error) error {
 }
 
 // drop removes an instance or a static record, if it is there.
-func (w *writer) drop(key Key, o *owned) {
-	if _, ok := o.ids[key.ID]; !ok {
-		return
-	}
-	if old, ok := w.entries.Get(key); ok {
+func (w *writer) drop(key Key) {
+	if old, ok := w.entry(key); ok {
 		w.remove(old)
 		w.rebrowse(old, nil)
 		w.leave(old)
-	}
-	if old, ok := w.statics.Get(key); ok {
+		delete(w.judged, key)
+		w.changed = true
+	} else if old, ok := w.static(key); ok {
 		w.removeStatic(old)
+		w.changed = true
 	}
-	delete(o.ids, key.ID)
-	delete(w.judged, key)
-	w.changed = true
 }
 
 // setNetworks replaces the networks of a source. Endpoints that belong to no
@@ -331,7 +323,7 @@ func (w *writer) setNetworks(source string, o *owned, networks []Network) {
 // of the prefixes. It looks at every instance: networks change seldom.
 func (w *writer) movedBy(prefixes []netip.Prefix) []*entry {
 	var found []*entry
-	for _, e := range w.entries.All() {
+	for e := range w.entries() {
 		if slices.ContainsFunc(e.in.Endpoints, func(ep Endpoint) bool {
 			return ep.Network == "" && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(ep.Addr) })
 		}) {

@@ -141,7 +141,7 @@ func (s *Snapshot) answers(m *member) bool {
 // Fallback lists the services that answer an instance although its checks have
 // failed, as Instance.Service has them.
 func (s *Snapshot) Fallback(k Key) (services []string) {
-	e, ok := s.entries.Get(k)
+	e, ok := s.entry(k)
 	if !ok || e.failed == 0 {
 		return nil
 	}

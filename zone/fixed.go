@@ -101,26 +101,23 @@ func (w *writer) putStatic(source string, o *owned, st *Static) error {
 	if err := w.admit(key, o, st.Validate()); err != nil {
 		return err
 	}
-	old, known := w.statics.Get(key)
+	old, known := w.static(key)
 	if known && old.in.Equal(st) {
 		return nil
 	}
-	w.drop(key, o) // also an instance of this ID
+	w.drop(key) // also an instance of this ID
 	f := w.compileStatic(key, *st)
 	if set := w.fixedAt(f.owner); set != nil && len(set.records) >= maxFixed {
 		return &FieldError{Field: "Owner", Value: st.Owner, Reason: "must have at most 4096 static records"}
 	}
-	o.ids[st.ID] = struct{}{}
-	w.statics.Set(w.edit, key, f)
-	w.count(source, counts{static: 1})
+	w.enterStatic(f)
 	w.changeFixed(f, func(l []*fixed, i int) []*fixed { return slices.Insert(l, i, f) })
 	w.changed = true
 	return nil
 }
 
 func (w *writer) removeStatic(f *fixed) {
-	w.statics.Delete(w.edit, f.key)
-	w.count(f.key.Source, counts{static: -1})
+	w.leaveStatic(f)
 	w.changeFixed(f, func(l []*fixed, i int) []*fixed { return slices.Delete(l, i, i+1) })
 }
 

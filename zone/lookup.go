@@ -77,7 +77,7 @@ const (
 // find finds what is at a name, wildcards aside.
 func (s *Snapshot) find(a *Answer, rel string, p *place) {
 	for at := rel; at != ""; at = cut(at) {
-		if at[1] == '_' && s.statics.Len() == 0 {
+		if at[1] == '_' && s.all.static == 0 {
 			continue // never begins the name of a service
 		}
 		n, ok := s.nodes.Get(at)

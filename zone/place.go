@@ -1,10 +1,6 @@
 package zone
 
-import (
-	"iter"
-	"net/netip"
-	"slices"
-)
+import "slices"
 
 // replace puts an entry in the place of an old one, which may be nil. One that has the
 // names of the old one takes its place, and what both have alike stays as it is.
@@ -16,7 +12,7 @@ func (w *writer) replace(old, e *entry) {
 	w.changed = true
 	w.enter(e)
 	w.swap(old, e)
-	w.repoint(&old.first, &e.first)
+	w.holders.swap(w.edit, &old.first, &e.first)
 	w.rebrowse(old, e)
 }
 
@@ -47,7 +43,7 @@ func (w *writer) move(old, e *entry) {
 		m.targets = targetsOf(m.targets, w.hostFor(svc, e, wish), svc.name, e.groups())
 		svc.change(nil, m, &w.sets)
 	}
-	w.point(&e.first)
+	w.holders.add(w.edit, &e.first)
 	w.rebrowse(old, e)
 }
 
@@ -63,115 +59,15 @@ func (w *writer) swap(old, e *entry) {
 	}
 }
 
-// remove takes an entry out of its services, but leaves it in entries.
+// remove takes an entry out of its services, but leaves it in those of its source.
 func (w *writer) remove(e *entry) {
-	w.unpoint(&e.first)
+	w.holders.remove(w.edit, &e.first)
 	for m := range e.members() {
 		svc, _ := w.service(m.service())
 		svc.change(m, nil, &w.sets)
 		w.freed = append(w.freed, m.targets...)
 		if svc.members.len() == 0 {
 			w.removeService(svc.name)
-		}
-	}
-}
-
-// enter puts an entry in the place of the one with its key, and leave takes it away.
-func (w *writer) enter(e *entry) {
-	var by counts
-	if old, ok := w.entries.Get(e.key()); ok {
-		by.states[old.in.State]--
-	}
-	by.states[e.in.State]++
-	w.entries.Set(w.edit, e.key(), e)
-	w.count(e.source.Value(), by)
-}
-
-func (w *writer) leave(e *entry) {
-	var by counts
-	by.states[e.in.State]--
-	w.entries.Delete(w.edit, e.key())
-	w.count(e.source.Value(), by)
-}
-
-// counts is how many entries, by their state, and static records there are.
-type counts struct {
-	states [len(stateNames)]int
-	static int
-}
-
-func (w *writer) count(source string, by counts) {
-	if by == (counts{}) {
-		return
-	}
-	n, _ := w.counts.Get(source)
-	for i := range n.states {
-		n.states[i] += by.states[i]
-	}
-	n.static += by.static
-	w.counts.Set(w.edit, source, n)
-}
-
-// point lets a member be found by its addresses.
-func (w *writer) point(m *member) {
-	for ip := range m.e.addrs() {
-		alone, ok := w.addrs.Get(ip)
-		l, several := w.shared.Get(ip)
-		switch {
-		case several:
-			w.shared.Set(w.edit, ip, l.with(m))
-		case ok:
-			w.addrs.Delete(w.edit, ip)
-			w.shared.Set(w.edit, ip, l.with(alone).with(m))
-		default:
-			w.addrs.Set(w.edit, ip, m)
-		}
-	}
-}
-
-// unpoint undoes point.
-func (w *writer) unpoint(m *member) {
-	for ip := range m.e.addrs() {
-		l, several := w.shared.Get(ip)
-		if !several {
-			w.addrs.Delete(w.edit, ip)
-			continue
-		}
-		if l = l.without(m.targets[0]); l.len() > 1 {
-			w.shared.Set(w.edit, ip, l)
-			continue
-		}
-		w.shared.Delete(w.edit, ip)
-		for last := range l.all() {
-			w.addrs.Set(w.edit, ip, last)
-		}
-	}
-}
-
-// repoint puts a member in the place of another with its targets.
-func (w *writer) repoint(old, m *member) {
-	if !slices.EqualFunc(old.e.in.Endpoints, m.e.in.Endpoints, func(a, b Endpoint) bool { return a.Addr == b.Addr }) {
-		w.unpoint(old)
-		w.point(m)
-		return
-	}
-	for ip := range m.e.addrs() {
-		if l, several := w.shared.Get(ip); several {
-			w.shared.Set(w.edit, ip, l.with(m))
-		} else {
-			w.addrs.Set(w.edit, ip, m)
-		}
-	}
-}
-
-// addrs are the addresses of an entry, without repetition.
-func (e *entry) addrs() iter.Seq[netip.Addr] {
-	return func(yield func(netip.Addr) bool) {
-		for i, ep := range e.in.Endpoints {
-			twice := slices.ContainsFunc(e.in.Endpoints[:i], func(o Endpoint) bool { return o.Addr == ep.Addr })
-			if !twice && !yield(ep.Addr) {
-				return
-			}
 		}
 	}
 }

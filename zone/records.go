@@ -17,7 +17,7 @@ type Listed struct {
 // Names lists the names at which an instance is found, in the first domain: its
 // services, its ports, its tags, and its targets.
 func (s *Snapshot) Names(k Key) []Name {
-	e, ok := s.entries.Get(k)
+	e, ok := s.entry(k)
 	if !ok {
 		return nil
 	}
@@ -57,13 +57,13 @@ func (s *Snapshot) Records() iter.Seq[Listed] {
 		}
 		add("", netSet{}, s.SOA(d))
 		add("", netSet{}, Record{Type: TypeNS, TTL: s.negTTL, body: selfName, tail: d})
-		for _, f := range s.statics.All() {
+		for _, f := range s.statics() {
 			if s.shadow(f) == nil {
 				add(f.owner, netSet{}, f.under(d))
 			}
 		}
 		s.listBrowsing(d, func(l Listed) { all = append(all, l) })
-		for _, e := range s.entries.All() {
+		for e := range s.entries() {
 			if e.mask == 0 {
 				continue
 			}

@@ -21,21 +21,23 @@ func (z *Zone) Reported(source string, page int) []Change {
 		first.Attach = append(first.Attach, o.attached[id])
 	}
 	changes := []Change{first}
-	for _, id := range slices.Sorted(maps.Keys(o.ids)) {
+	ids := z.w.ids(source)
+	slices.Sort(ids)
+	for _, id := range ids {
 		c := &changes[len(changes)-1]
 		if len(c.Put)+len(c.Static) >= page {
 			changes = append(changes, Change{Source: source})
 			c = &changes[len(changes)-1]
 		}
 		key := Key{source, id}
-		if e, ok := z.w.entries.Get(key); ok {
+		if e, ok := z.w.entry(key); ok {
 			c.Put = append(c.Put, *e.instance())
 			if j := z.w.judged[key]; j != nil {
 				in := &c.Put[len(c.Put)-1]
 				in.State, in.Reason = j.said.state, j.said.reason
 				c.Verdicts = append(c.Verdicts, Verdict{key, in.Revision, j.found.state, j.found.reason, j.failed})
 			}
-		} else if f, ok := z.w.statics.Get(key); ok {
+		} else if f, ok := z.w.static(key); ok {
 			c.Static = append(c.Static, f.in)
 		}
 	}

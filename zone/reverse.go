@@ -36,7 +36,7 @@ func (s *Snapshot) reverse(q *Question, a *Answer, name Name) {
 	var holders filter
 	exists := false
 	if digits == whole {
-		holders, exists = s.holders(ip)
+		holders, exists = s.having(ip)
 		exists = exists || s.subnets.begins(ip)
 	}
 	a.Apex = s.local.apexOf(name)
@@ -75,11 +75,11 @@ func (s *Snapshot) reverseApex(q *Question, a *Answer) {
 	}
 }
 
-// holders are the members that have an address.
-func (s *Snapshot) holders(ip netip.Addr) (f filter, ok bool) {
+// having are the members that have an address.
+func (s *Snapshot) having(ip netip.Addr) (f filter, ok bool) {
 	f.choice = either
-	if f.one, ok = s.addrs.Get(ip); !ok {
-		f.list, ok = s.shared.Get(ip)
+	if f.one, ok = s.holders.alone(ip); !ok {
+		f.list, ok = s.holders.many.Get(ip)
 	}
 	return f, ok
 }

@@ -6,7 +6,7 @@ import "iter"
 // order.
 func (s *Snapshot) Statics() iter.Seq2[Key, *Static] {
 	return func(yield func(Key, *Static) bool) {
-		for k, f := range s.statics.All() {
+		for k, f := range s.statics() {
 			if !yield(k, &f.in) {
 				return
 			}
@@ -19,7 +19,7 @@ func (s *Snapshot) Statics() iter.Seq2[Key, *Static] {
 // that has gone.
 func (s *Snapshot) Shadowed() iter.Seq2[Key, error] {
 	return func(yield func(Key, error) bool) {
-		for k, f := range s.statics.All() {
+		for k, f := range s.statics() {
 			if err := s.shadow(f); err != nil && !yield(k, err) {
 				return
 			}

@@ -72,11 +72,11 @@ func (s *Snapshot) Serial() uint32 { return s.serial }
 func (s *Snapshot) Domains() []Name { return s.domains }
 
 // Len counts the instances, also those that are not answered.
-func (s *Snapshot) Len() int { return s.entries.Len() }
+func (s *Snapshot) Len() int { return s.all.instances() }
 
 // Instance finds one instance, answered or not.
 func (s *Snapshot) Instance(k Key) (*Instance, bool) {
-	if e, ok := s.entries.Get(k); ok {
+	if e, ok := s.entry(k); ok {
 		return e.instance(), true
 	}
 	return nil, false
@@ -85,8 +85,8 @@ func (s *Snapshot) Instance(k Key) (*Instance, bool) {
 // Instances is every instance, also those that are not answered, in no order.
 func (s *Snapshot) Instances() iter.Seq2[Key, *Instance] {
 	return func(yield func(Key, *Instance) bool) {
-		for k, e := range s.entries.All() {
-			if !yield(k, e.instance()) {
+		for e := range s.entries() {
+			if !yield(e.key(), e.instance()) {
 				return
 			}
 		}
@@ -116,21 +116,23 @@ func (s *Snapshot) Service(name string) iter.Seq2[Key, *Instance] {
 
 // Count is how many instances a source has, also those that are not answered.
 func (s *Snapshot) Count(source string) int {
-	total := 0
-	for st := range stateNames {
-		total += s.CountIn(source, State(st))
-	}
-	return total
+	n := s.counts(source)
+	return n.instances()
 }
 
 // CountIn is how many of them are in one state.
 func (s *Snapshot) CountIn(source string, st State) int {
-	n, _ := s.counts.Get(source)
-	return n.states[st]
+	return s.counts(source).states[st]
 }
 
 // CountStatic is how many static records a source has, also those that are not answered.
 func (s *Snapshot) CountStatic(source string) int {
-	n, _ := s.counts.Get(source)
-	return n.static
+	return s.counts(source).static
+}
+
+func (s *Snapshot) counts(source string) counts {
+	if h, ok := s.sources.Get(source); ok {
+		return h.counts
+	}
+	return counts{}
 }

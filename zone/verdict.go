@@ -70,7 +70,7 @@ func (w *writer) setVerdict(v *Verdict) {
 		return
 	}
 	j.found, j.failed = opinion{v.State, v.Reason}, v.Failed
-	old, _ := w.entries.Get(v.Key)
+	old, _ := w.entry(v.Key)
 	now := j.state()
 	next := old.instance()
 	if (opinion{next.State, next.Reason}) == now && old.failed == w.failedAt(v.Key, next) {

@@ -1,6 +1,9 @@
 package hamt
 
-import "testing"
+import (
+	"hash/maphash"
+	"testing"
+)
 
 // Two keys with one 64-bit hash cannot be made on demand, so the level below the
 // last bit is driven by hand.
@@ -22,5 +25,33 @@ func TestKeysWithOneHashLiveSideBySide(t *testing.T) {
 	}
 	if _, removed := n.delete(nil, 7, maxShift, "zz"); removed {
 		t.Error("deleted what was not there")
+	}
+}
+
+type number int
+
+func (n number) HashKey() int { return int(n) }
+
+// Here one leaf is made to hold more than it has tags for.
+func TestValuesWithOneHashLiveSideBySideInASet(t *testing.T) {
+	const n, hash = 2*maxLeaf + 3, 7 << deepest
+	b := &bush[int, number]{}
+	for i := range n {
+		b, _ = b.put(nil, i, hash, deepest-fork, number(i))
+	}
+	l := b.leaves[0]
+	for i := range n {
+		if l.find(7, i) < 0 {
+			t.Fatalf("%d is lost among %d", i, n)
+		}
+	}
+	for i := range n {
+		l := l.without(l.find(7, i))
+		for j := range n {
+			tag := tagOf(maphash.Comparable(seed, j)) // its own, now that tags are worked out anew
+			if found := l.find(tag, j) >= 0; found != (i != j) {
+				t.Fatalf("without %d, found %d: %v", i, j, found)
+			}
+		}
 	}
 }

@@ -1,0 +1,84 @@
+package hamt_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/rollcall-dns/rollcall/zone/hamt"
+)
+
+type word struct {
+	key string
+	val int
+}
+
+func (w *word) HashKey() string { return w.key }
+
+func TestSetEqualsModelAndCopiesNeverChange(t *testing.T) {
+	type version struct {
+		s     hamt.Set[string, *word]
+		model map[string]*word
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	now := version{model: map[string]*word{}}
+	var old []version
+	ed := new(hamt.Edit)
+	change := func(i, adds int) {
+		w := &word{fmt.Sprint(rng.IntN(4000)), i}
+		if rng.IntN(10) < adds {
+			now.s.Put(ed, w)
+			now.model[w.key] = w
+		} else {
+			now.s.Delete(ed, w.key)
+			delete(now.model, w.key)
+		}
+		if i%1000 == 0 {
+			old = append(old, version{now.s, maps.Clone(now.model)})
+			ed = new(hamt.Edit)
+		}
+	}
+	for i := range 30_000 {
+		change(i, 7)
+	}
+	for i := range 30_000 {
+		change(i, 1) // it shrinks
+	}
+	for _, v := range append(old, now) {
+		wantWords(t, &v.s, v.model)
+	}
+	for k := range now.model {
+		now.s.Delete(nil, k)
+	}
+	wantWords(t, &now.s, nil)
+}
+
+func wantWords(t *testing.T, s *hamt.Set[string, *word], model map[string]*word) {
+	t.Helper()
+	all := map[string]*word{}
+	for w := range s.All() {
+		all[w.key] = w
+	}
+	if s.Len() != len(model) || !maps.Equal(all, model) {
+		t.Fatalf("Len = %d, All gives %d, want %d", s.Len(), len(all), len(model))
+	}
+	for k, want := range model {
+		if got, ok := s.Get(k); !ok || got != want {
+			t.Fatalf("Get(%q) = %v, %v, want %v", k, got, ok, want)
+		}
+	}
+	if got, ok := s.Get("absent"); ok {
+		t.Fatalf(`Get("absent") = %v`, got)
+	}
+}
+
+func TestGetOfASetAllocatesNothing(t *testing.T) {
+	var s hamt.Set[string, *word]
+	for i := range 1000 {
+		s.Put(nil, &word{fmt.Sprint(i), i})
+	}
+	if n := testing.AllocsPerRun(100, func() { s.Get("500"); s.Get("none") }); n != 0 {
+		t.Errorf("Get allocates %v times", n)
+	}
+}

@@ -1,0 +1,103 @@
+package zone
+
+import (
+	"iter"
+	"net/netip"
+	"slices"
+
+	"github.com/rollcall-dns/rollcall/zone/hamt"
+)
+
+// holders finds the canonical members that have an address, for PTR. Most have one
+// address and share it with nobody: these are kept without it.
+type holders struct {
+	lone hamt.Set[netip.Addr, *member]
+	each hamt.Map[netip.Addr, *member] // who have several addresses, none of which another has
+	many hamt.Map[netip.Addr, list]    // of addresses that several have
+}
+
+// HashKey is the address of a member that has one.
+func (m *member) HashKey() netip.Addr { return m.e.in.Endpoints[0].Addr }
+
+// alone gives the one who has an address, when it is only one.
+func (h *holders) alone(ip netip.Addr) (*member, bool) {
+	if m, ok := h.lone.Get(ip); ok {
+		return m, true
+	}
+	return h.each.Get(ip)
+}
+
+func (h *holders) setAlone(ed *hamt.Edit, ip netip.Addr, m *member) {
+	if len(m.e.in.Endpoints) == 1 {
+		h.lone.Put(ed, m)
+	} else {
+		h.each.Set(ed, ip, m)
+	}
+}
+
+func (h *holders) unsetAlone(ed *hamt.Edit, ip netip.Addr) {
+	h.lone.Delete(ed, ip)
+	h.each.Delete(ed, ip)
+}
+
+// add lets a member be found by its addresses.
+func (h *holders) add(ed *hamt.Edit, m *member) {
+	for ip := range m.e.addrs() {
+		l, several := h.many.Get(ip)
+		other, ok := h.alone(ip)
+		switch {
+		case several:
+			h.many.Set(ed, ip, l.with(m))
+		case ok:
+			h.unsetAlone(ed, ip)
+			h.many.Set(ed, ip, l.with(other).with(m))
+		default:
+			h.setAlone(ed, ip, m)
+		}
+	}
+}
+
+// remove undoes add.
+func (h *holders) remove(ed *hamt.Edit, m *member) {
+	for ip := range m.e.addrs() {
+		l, several := h.many.Get(ip)
+		if !several {
+			h.unsetAlone(ed, ip)
+			continue
+		}
+		if l = l.without(m.targets[0]); l.len() > 1 {
+			h.many.Set(ed, ip, l)
+			continue
+		}
+		h.many.Delete(ed, ip)
+		h.setAlone(ed, ip, l.at(position{}))
+	}
+}
+
+// swap puts a member in the place of another with its targets.
+func (h *holders) swap(ed *hamt.Edit, old, m *member) {
+	if !slices.EqualFunc(old.e.in.Endpoints, m.e.in.Endpoints, func(a, b Endpoint) bool { return a.Addr == b.Addr }) {
+		h.remove(ed, old)
+		h.add(ed, m)
+		return
+	}
+	for ip := range m.e.addrs() {
+		if l, several := h.many.Get(ip); several {
+			h.many.Set(ed, ip, l.with(m))
+		} else {
+			h.setAlone(ed, ip, m)
+		}
+	}
+}
+
+// addrs are the addresses of an entry, without repetition.
+func (e *entry) addrs() iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for i, ep := range e.in.Endpoints {
+			twice := slices.ContainsFunc(e.in.Endpoints[:i], func(o Endpoint) bool { return o.Addr == ep.Addr })
+			if !twice && !yield(ep.Addr) {
+				return
+			}
+		}
+	}
+}
