@@ -60,7 +60,10 @@ type owned struct {
 }
 
 // seen is what a sync has listed so far.
-type seen struct{ ids, attachments map[string]struct{} }
+type seen struct {
+	ids, attachments map[string]struct{}
+	first            bool // there was none when it began: ids stays empty, all there are were listed
+}
 
 // New gives an empty zone, or an error that names each option at fault.
 func New(o Options) (*Zone, error) {
@@ -159,10 +162,10 @@ func (z *Zone) Apply(c Change) Result {
 	}
 	if c.Kind == SyncEnd {
 		for i := range c.Put {
-			o.sync.ids[c.Put[i].ID] = struct{}{}
+			o.sync.list(c.Put[i].ID)
 		}
 		for i := range c.Static {
-			o.sync.ids[c.Static[i].ID] = struct{}{}
+			o.sync.list(c.Static[i].ID)
 		}
 		w.endSync(c.Source, o)
 	}
@@ -202,15 +205,23 @@ func (w *writer) source(c Change) *owned {
 		o.run, o.sync = c.Run, nil
 	}
 	if c.Kind != Delta && o.sync == nil {
-		o.sync = &seen{map[string]struct{}{}, map[string]struct{}{}}
+		o.sync = &seen{map[string]struct{}{}, map[string]struct{}{}, w.counts(c.Source) == counts{}}
 	}
 	return o
 }
 
+func (s *seen) list(id string) {
+	if !s.first {
+		s.ids[id] = struct{}{}
+	}
+}
+
 func (w *writer) endSync(source string, o *owned) {
-	for _, id := range w.ids(source) {
-		if _, ok := o.sync.ids[id]; !ok {
-			w.drop(Key{source, id})
+	if !o.sync.first {
+		for _, id := range w.ids(source) {
+			if _, ok := o.sync.ids[id]; !ok {
+				w.drop(Key{source, id})
+			}
 		}
 	}
 	for id := range o.attached {
@@ -263,7 +274,7 @@ func (w *writer) admit(key Key, o *owned, invalid error) error {
 		return ErrFull
 	}
 	if o.sync != nil {
-		o.sync.ids[key.ID] = struct{}{}
+		o.sync.list(key.ID)
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (s *Snapshot) CountStatic(source string) int {
 	return s.counts(source).static
 }
 
-func (s *Snapshot) counts(source string) counts {
+func (s *state) counts(source string) counts {
 	if h, ok := s.sources.Get(source); ok {
 		return h.counts
 	}

@@ -68,7 +68,7 @@ func (in *Instance) Validate() error {
 	f.count("Endpoints", len(in.Endpoints), maxEndpoints)
 	ports := 0
 	for i := range in.Endpoints {
-		f.endpoint(fmt.Sprintf("Endpoints[%d]", i), &in.Endpoints[i])
+		f.endpoint(i, &in.Endpoints[i])
 		ports += len(in.Endpoints[i].Ports)
 	}
 	f.count("Ports", ports, maxPorts)
@@ -124,26 +124,33 @@ func (f *faults) host(field, s string) {
 	}
 }
 
-func (f *faults) endpoint(field string, e *Endpoint) {
+func (f *faults) endpoint(i int, e *Endpoint) {
+	wrong := func(value, reason string) { f.add(fmt.Sprintf("Endpoints[%d].Addr", i), value, reason) }
 	switch a := e.Addr; {
 	case !a.IsValid():
-		f.add(field+".Addr", "", "must be an IPv4 or IPv6 address")
+		wrong("", "must be an IPv4 or IPv6 address")
 	case a.Zone() != "":
-		f.add(field+".Addr", a.String(), "must have no zone")
+		wrong(a.String(), "must have no zone")
 	case a.IsUnspecified() || a.IsMulticast() || a.Unmap() == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		f.add(field+".Addr", a.String(), "must be the address of one host")
+		wrong(a.String(), "must be the address of one host")
 	}
-	for i, p := range e.Ports {
-		pf := fmt.Sprintf("%s.Ports[%d]", field, i)
-		if p.Number == 0 {
-			f.add(pf+".Number", "0", "must be 1 to 65535")
-		}
-		if p.Name != "" && !portName(p.Name) {
-			f.add(pf+".Name", p.Name, `must be 1 to 62 letters, digits, "-" and "_" with at least one letter, beginning and ending with a letter or digit`)
-		}
-		if int(p.Proto) >= len(protoNames) {
-			f.add(pf+".Proto", strconv.Itoa(int(p.Proto)), "must be TCP, UDP or SCTP")
-		}
+	for j := range e.Ports {
+		f.port(i, j, &e.Ports[j])
+	}
+}
+
+func (f *faults) port(i, j int, p *Port) {
+	wrong := func(field, value, reason string) {
+		f.add(fmt.Sprintf("Endpoints[%d].Ports[%d].%s", i, j, field), value, reason)
+	}
+	if p.Number == 0 {
+		wrong("Number", "0", "must be 1 to 65535")
+	}
+	if p.Name != "" && !portName(p.Name) {
+		wrong("Name", p.Name, `must be 1 to 62 letters, digits, "-" and "_" with at least one letter, beginning and ending with a letter or digit`)
+	}
+	if int(p.Proto) >= len(protoNames) {
+		wrong("Proto", strconv.Itoa(int(p.Proto)), "must be TCP, UDP or SCTP")
 	}
 }
 

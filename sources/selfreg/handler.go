@@ -133,7 +133,7 @@ func (a *api) putInstance(w http.ResponseWriter, r *request) *problem {
 	var f faults
 	b := parseBody(r.body, &f)
 	b.sender = senderOf(r)
-	reg := a.registrationOf(service, id, b, &f)
+	reg := a.registrationOf(idOf(service, id), id, b, &f)
 	f.ofTargets(reg, b.sender)
 	if len(f) > 0 {
 		return badRequest(f)

@@ -11,13 +11,13 @@ import (
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
-// registrationOf makes an instance of what a service told. All that is wrong is
-// in the faults.
-func (s *Source) registrationOf(service, id string, b body, f *faults) *registration {
+// registrationOf makes an instance of what a service told; key is idOf(service, id). All
+// that is wrong is in the faults.
+func (s *Source) registrationOf(key, id string, b body, f *faults) *registration {
 	in := b.in
 	// One string for what lives as long: the request that they come from is longer.
-	in.ID = idOf(service, id)
-	in.Service = in.ID[:len(in.ID)-len(id)-1]
+	in.ID = key
+	in.Service = key[:max(0, len(key)-len(id)-1)]
 	if id == "" || len(id) > maxID || strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
 		f.add("id", "must be 1 to 128 printable ASCII characters, without spaces")
 	}

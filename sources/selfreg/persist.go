@@ -5,85 +5,82 @@ import (
 	"iter"
 	"maps"
 	"net/netip"
-	"time"
 
 	"github.com/rollcall-dns/rollcall/sources/lease"
-	"github.com/rollcall-dns/rollcall/zone"
 )
 
 // load opens DataDir, if there is one, and takes up the registrations that are in
 // it, or those of the process before.
 func (s *Source) load() error {
 	if s.opt.DataDir == "" {
-		l := loading{Source: s}
 		for _, r := range s.opt.Records {
-			l.take(r.ID, r.Data)
+			s.take(r.ID, r.Data)
 		}
-		l.grant()
+		s.grantAll()
 		return nil
 	}
 	j, records, err := lease.OpenJournal(s.opt.DataDir, s.log)
 	if err != nil {
 		return err
 	}
-	l := loading{Source: s}
+	s.regs = make(map[string]record, len(records))
 	for id, data := range records {
-		l.take(id, data)
+		s.take(id, data)
 	}
-	l.grant()
+	s.grantAll()
 	s.journal = j
 	s.log.Info("registrations read", "directory", s.opt.DataDir, "instances", len(s.regs))
 	return nil
 }
 
-// loading is a Source that reads what was kept.
-type loading struct {
-	*Source
-	periods []time.Duration // of the leases, in the order of loaded
-}
-
-// take takes up a registration as it was kept.
-func (l *loading) take(id string, data []byte) {
-	r, f := l.decode(id, data)
-	if len(f) > 0 {
-		l.log.Error("stored registration is not valid, and left out", "instance", id, "field", f[0].Field, "rule", f[0].Reason)
+// take takes up a registration as it was kept. But for those of older versions it is
+// looked at when it is reported.
+func (s *Source) take(id string, data []byte) {
+	if len(data) > 0 && data[0] == fieldLease {
+		s.regs[id] = record(data)
 		return
 	}
-	if last := len(l.loaded) - 1; last < 0 || len(l.loaded[last]) == maxPage {
-		l.loaded = append(l.loaded, make([]zone.Instance, 0, maxPage))
+	var f faults
+	r := s.recorded(id, parseOldRecord(data, &f), &f)
+	if len(f) > 0 {
+		s.leaveOut(id, f)
+		return
 	}
-	page := &l.loaded[len(l.loaded)-1]
-	*page = append(*page, r.in)
-	l.periods = append(l.periods, r.period)
-	l.regs[r.in.ID] = record(data)
+	s.regs[r.in.ID] = encode(r)
 }
 
-// grant begins the leases, when all are read: it takes a second to read 100,000.
-func (l *loading) grant() {
-	n := 0
-	for _, page := range l.loaded {
-		for i := range page {
-			page[i].Lease, _ = l.leases.Grant(page[i].ID, netip.Addr{}, l.periods[n])
-			n++
-		}
+func (s *Source) leaveOut(id string, f faults) {
+	s.log.Error("stored registration is not valid, and left out", "instance", id, "field", f[0].Field, "rule", f[0].Reason)
+}
+
+// grantAll begins the leases, when all are read: that may take longer than one lasts.
+func (s *Source) grantAll() {
+	for id, r := range s.regs {
+		s.leases.Grant(id, netip.Addr{}, r.period())
 	}
 }
 
 // read gives the registration of a record that is in force, with its lease.
-func (s *Source) read(id string, kept record) *registration {
-	r, f := s.decode(id, []byte(kept))
-	if len(f) > 0 {
-		panic("selfreg: a record cannot be read: " + f[0].Reason) // it was, when it was taken
-	}
+func (s *Source) read(id string, kept record) (*registration, faults) {
+	var f faults
+	r := s.recorded(id, parseRecord(kept, &f), &f)
 	r.in.Lease = s.leases.Lease(id)
+	return r, f
+}
+
+// mustRead is read of what was published.
+func (s *Source) mustRead(id string, kept record) *registration {
+	r, f := s.read(id, kept)
+	if len(f) > 0 {
+		panic("selfreg: a record cannot be read: " + f[0].Reason)
+	}
 	return r
 }
 
-func (s *Source) decode(key string, data []byte) (*registration, faults) {
-	var f faults
-	b := parseRecord(data, &f)
-	service, id := splitID(key)
-	return s.registrationOf(service, id, b, &f), f
+// recorded makes an instance of what a record says.
+func (s *Source) recorded(key string, b body, f *faults) *registration {
+	_, id := splitID(key)
+	return s.registrationOf(key, id, b, f)
 }
 
 // persist writes steps to disk. They are there when it returns nil.

@@ -161,6 +161,8 @@ func TestRegistrationsThatAreNotValidAnyMoreAreLeftOut(t *testing.T) {
 			{ID: "web", Data: []byte(`{"addresses":["10.0.0.1"]}`)},
 			{ID: "a..b/one", Data: []byte(`{"addresses":["10.0.0.1"]}`)},
 			{ID: "web/text", Data: []byte(`hello`)},
+			{ID: "web/torn", Data: []byte("\x01\x80\x94\xeb\xdc\x03\x03\x0a")},                         // no whole address
+			{ID: "a..b/two", Data: []byte("\x01\x80\x94\xeb\xdc\x03\x03\x0a\x00\x00\x01\x05\x00\x50")}, // 1s, 10.0.0.1, port 80
 		}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -171,7 +173,7 @@ func TestRegistrationsThatAreNotValidAnyMoreAreLeftOut(t *testing.T) {
 		if n := w.zone.Snapshot().Len(); n != 1 {
 			t.Errorf("%d instances, want the good one", n)
 		}
-		for _, part := range []string{"web/lease field=lease", "web/none field=addresses", "instance=web field=id", "a..b/one field=service", "web/text field=\"\"", "instances=1"} {
+		for _, part := range []string{"web/lease field=lease", "web/none field=addresses", "instance=web field=id", "a..b/one field=service", "web/text field=\"\"", "web/torn field=\"\"", "a..b/two field=service"} {
 			if !strings.Contains(l.String(), part) {
 				t.Errorf("log lacks %q:\n%s", part, l.String())
 			}

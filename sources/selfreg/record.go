@@ -1,83 +1,122 @@
 package selfreg
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
-// record is a registration as it is kept, here and in the journal: a wireRecord. Two
-// that are equal are of equal registrations.
+// record is a registration as it is kept, here and in the journal: its fields, each an
+// octet that says which it is, and its value. Two that are equal are of equal
+// registrations. One is kept of each instance, so what most do not have, or what follows
+// from the ID, takes no octet: fifteen are enough for an address, a port and a lease.
 type record string
 
-// wireRecord is a registration as the journal keeps it: a body, or one without
-// addresses and where it came from.
-type wireRecord struct {
-	Sender    netip.Addr        `json:"sender,omitzero"`
-	Addresses []netip.Addr      `json:"addresses,omitempty"`
-	Ports     []wirePort        `json:"ports,omitempty"`
-	Lease     string            `json:"lease"`
-	TTL       string            `json:"ttl,omitempty"`
-	Priority  uint16            `json:"priority,omitempty"`
-	Weight    uint16            `json:"weight,omitempty"`
-	Tags      []string          `json:"tags,omitempty"`
-	Meta      map[string]string `json:"meta,omitempty"`
-	State     string            `json:"state"`
-	Host      string            `json:"host,omitempty"`
-	Check     *wireCheck        `json:"check,omitempty"`
-	Fallback  string            `json:"fallback,omitempty"`
-}
-
-type wirePort struct {
-	Name     string   `json:"name,omitempty"`
-	Number   uint16   `json:"number"`
-	Protocol string   `json:"protocol"`
-	ALPN     []string `json:"alpn,omitempty"`
-}
-
-func wirePorts(ports []zone.Port) []wirePort {
-	out := make([]wirePort, len(ports))
-	for i, p := range ports {
-		out[i] = wirePort{p.Name, p.Number, p.Proto.String(), p.ALPN.Protocols()}
-	}
-	return out
-}
+// The fields of a record. What they are must never change; there may be more. All are
+// less than the octets of text: older versions have kept a body in JSON.
+const (
+	fieldLease    = 1 + iota // in nanoseconds; the first of all
+	fieldSender              // text: where one without addresses asked from
+	fieldIPv4                // 4 octets
+	fieldIPv6                // 16 octets
+	fieldPort                // 2 octets: its number, in big-endian order
+	fieldProto               // of the port before, if it is another: text
+	fieldPortName            // of the port before: text
+	fieldALPN                // of the port before: text, with commas between protocols
+	fieldTTL                 // in nanoseconds
+	fieldPriority
+	fieldWeight
+	fieldTag      // text
+	fieldMeta     // a key and a value, both text
+	fieldState    // text: other than up
+	fieldHost     // text: other than that of the ID
+	fieldCheck    // text: JSON, as in a body
+	fieldFallback // text
+)
 
 // encode writes a registration down.
 func encode(r *registration) record {
-	w := wireRecord{
-		Sender: r.sender,
-		Ports:  wirePorts(r.in.Endpoints[0].Ports), Lease: r.period.String(),
-		Priority: r.in.Priority, Weight: r.in.Weight, Tags: r.in.Tags, Meta: r.in.Meta,
-		State: r.in.State.String(), Host: r.in.Host,
-	}
-	if r.in.Fallback != zone.FallbackNone {
-		w.Fallback = r.in.Fallback.String()
-	}
-	if r.in.TTL > 0 {
-		w.TTL = r.in.TTL.String()
-	}
-	if !r.sender.IsValid() {
-		for _, e := range r.in.Endpoints {
-			w.Addresses = append(w.Addresses, e.Addr)
+	in := &r.in
+	b := append(make([]byte, 0, 128), fieldLease)
+	b = binary.AppendUvarint(b, uint64(r.period))
+	if r.sender.IsValid() {
+		b = appendField(b, fieldSender, r.sender.String())
+	} else {
+		for _, e := range in.Endpoints {
+			b = appendAddress(b, e.Addr)
 		}
 	}
-	if len(r.in.Checks) > 0 {
-		c := wireCheckOf(r.in.Checks[0])
-		w.Check = &c
+	for _, p := range in.Endpoints[0].Ports {
+		b = appendPort(b, p)
 	}
-	data, err := json.Marshal(w)
-	if err != nil {
-		panic("selfreg: a registration cannot be written: " + err.Error()) // there is nothing in it that can fail
+	b = appendNumber(b, fieldTTL, uint64(in.TTL))
+	b = appendNumber(b, fieldPriority, uint64(in.Priority))
+	b = appendNumber(b, fieldWeight, uint64(in.Weight))
+	for _, t := range in.Tags {
+		b = appendField(b, fieldTag, t)
 	}
-	return record(data)
+	for _, k := range slices.Sorted(maps.Keys(in.Meta)) {
+		b = appendCounted(appendField(b, fieldMeta, k), in.Meta[k])
+	}
+	if in.State != zone.Up {
+		b = appendField(b, fieldState, in.State.String())
+	}
+	if _, id := splitID(in.ID); in.Host != hostOf(id) {
+		b = appendField(b, fieldHost, in.Host)
+	}
+	if len(in.Checks) > 0 {
+		check, err := json.Marshal(wireCheckOf(in.Checks[0]))
+		if err != nil {
+			panic("selfreg: a check cannot be written: " + err.Error()) // there is nothing in it that can fail
+		}
+		b = appendField(b, fieldCheck, string(check))
+	}
+	if in.Fallback != zone.FallbackNone {
+		b = appendField(b, fieldFallback, in.Fallback.String())
+	}
+	return record(b)
 }
 
-// parseRecord reads a registration as encode has written it.
-func parseRecord(data []byte, f *faults) body {
-	var sender netip.Addr
-	b := parse(data, f, []field{{"sender", func(path string, v any) { sender = f.address(path, v) }}})
-	b.sender = sender
+func appendAddress(b []byte, a netip.Addr) []byte {
+	if a.Is4() {
+		b = append(b, fieldIPv4)
+	} else {
+		b = append(b, fieldIPv6)
+	}
+	return append(b, a.AsSlice()...)
+}
+
+func appendPort(b []byte, p zone.Port) []byte {
+	b = binary.BigEndian.AppendUint16(append(b, fieldPort), p.Number)
+	if p.Proto != zone.TCP {
+		b = appendField(b, fieldProto, p.Proto.String())
+	}
+	if p.Name != "" {
+		b = appendField(b, fieldPortName, p.Name)
+	}
+	if ids := p.ALPN.Protocols(); len(ids) > 0 {
+		b = appendField(b, fieldALPN, strings.Join(ids, ","))
+	}
 	return b
+}
+
+func appendNumber(b []byte, field byte, n uint64) []byte {
+	if n == 0 {
+		return b
+	}
+	return binary.AppendUvarint(append(b, field), n)
+}
+
+func appendField(b []byte, field byte, text string) []byte {
+	return appendCounted(append(b, field), text)
+}
+
+// appendCounted appends a text behind its length.
+func appendCounted(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }

@@ -124,7 +124,7 @@ func (s *Source) restore(steps []step) {
 			gone = append(gone, st.id)
 			continue
 		}
-		s.leases.Grant(st.id, st.from, s.read(st.id, st.old).period)
+		s.leases.Grant(st.id, st.from, s.mustRead(st.id, st.old).period)
 		s.regs[st.id] = st.old
 		back = append(back, lease.Record{ID: st.id, Data: []byte(st.old)})
 	}

@@ -56,7 +56,6 @@ type Source struct {
 	running sync.Mutex // held by Run, and guards the fields below
 	journal *lease.Journal
 	regs    map[string]record // by instance ID
-	loaded  [][]zone.Instance // pages of what was read at first; nil once it is reported
 	guarded bool              // leases are held
 	closed  bool
 }
@@ -166,30 +165,28 @@ func (s *Source) report(ctx context.Context, sink sources.Sink) error {
 	return s.forget(ctx, sink, refused)
 }
 
-// pages gives what is registered. What was read at first is not read again.
+// pages gives what is registered, and leaves out what cannot be. A page is read when its
+// turn comes, and is not kept: all together take several times what their records do.
 func (s *Source) pages() iter.Seq[[]zone.Instance] {
-	if loaded := s.loaded; loaded != nil {
-		s.loaded = nil
-		return func(yield func([]zone.Instance) bool) {
-			for i, page := range loaded {
-				loaded[i] = nil // the zone has what it needs of it
-				if !yield(page) {
-					return
-				}
-			}
-		}
-	}
 	return func(yield func([]zone.Instance) bool) {
-		ids := slices.Collect(maps.Keys(s.regs))
-		for part := range slices.Chunk(ids, maxPage) {
-			page := make([]zone.Instance, len(part))
-			for i, id := range part {
-				page[i] = s.read(id, s.regs[id]).in
+		page := make([]zone.Instance, 0, maxPage)
+		for _, id := range slices.Sorted(maps.Keys(s.regs)) { // those of a service together: each change of it costs
+			r, f := s.read(id, s.regs[id])
+			if len(f) > 0 {
+				s.leaveOut(id, f)
+				s.leases.Release(id)
+				delete(s.regs, id)
+				continue
+			}
+			if page = append(page, r.in); len(page) < maxPage {
+				continue
 			}
 			if !yield(page) {
 				return
 			}
+			page = make([]zone.Instance, 0, maxPage)
 		}
+		yield(page)
 	}
 }
 

@@ -39,7 +39,22 @@ type instanceView struct {
 type endpointView struct {
 	Address netip.Addr `json:"address"`
 	Network string     `json:"network,omitempty"`
-	Ports   []wirePort `json:"ports,omitempty"`
+	Ports   []portView `json:"ports,omitempty"`
+}
+
+type portView struct {
+	Name     string   `json:"name,omitempty"`
+	Number   uint16   `json:"number"`
+	Protocol string   `json:"protocol"`
+	ALPN     []string `json:"alpn,omitempty"`
+}
+
+func portViews(ports []zone.Port) []portView {
+	out := make([]portView, len(ports))
+	for i, p := range ports {
+		out[i] = portView{p.Name, p.Number, p.Proto.String(), p.ALPN.Protocols()}
+	}
+	return out
 }
 
 type leaseView struct {
@@ -64,7 +79,7 @@ func (a *api) viewOf(snap *zone.Snapshot, k zone.Key, in *zone.Instance) view {
 		v.Instance.Answered = fmt.Sprintf("its fallback is %s, and no instance of %s is up", in.Fallback, strings.Join(services, " and of "))
 	}
 	for _, e := range in.Endpoints {
-		v.Instance.Endpoints = append(v.Instance.Endpoints, endpointView{e.Addr, e.Network, wirePorts(e.Ports)})
+		v.Instance.Endpoints = append(v.Instance.Endpoints, endpointView{e.Addr, e.Network, portViews(e.Ports)})
 	}
 	for _, n := range snap.Names(k) {
 		v.Names = append(v.Names, n.String())

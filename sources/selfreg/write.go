@@ -48,7 +48,7 @@ func (s *Source) setState(id string, state zone.State) func(record) *registratio
 		if old == "" {
 			return nil
 		}
-		next := s.read(id, old)
+		next := s.mustRead(id, old)
 		next.in.State, next.in.Reason = state, reasonOf(state)
 		return next
 	}
