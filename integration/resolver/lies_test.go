@@ -166,10 +166,14 @@ func (a *told) replies() string {
 	return strings.Join(s, ", ")
 }
 
+// busy is what is told at once to those who are too many to wait: 250 from one network.
+const busy = "SERVFAIL ra ede=0 (busy)"
+
 func (a *told) check(t *testing.T, want string) {
 	t.Helper()
 	for reply, n := range a.by {
-		if !strings.HasPrefix(reply, want) {
+		crowded := reply == busy && a.longest > 3*time.Second
+		if !strings.HasPrefix(reply, want) && !crowded {
 			t.Errorf("%d questions were answered %q, not %q", n, reply, want)
 		}
 	}

@@ -236,6 +236,9 @@ func text(in *dns.Msg) string {
 		for _, o := range opt.Option {
 			if e, ok := o.(*dns.EDNS0_EDE); ok {
 				s += fmt.Sprintf(" ede=%d", e.InfoCode)
+				if e.ExtraText != "" {
+					s += " (" + e.ExtraText + ")"
+				}
 			}
 		}
 	}
