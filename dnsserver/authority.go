@@ -54,7 +54,6 @@ type lookup struct {
 	local   netip.Addr
 	addr    []byte // local, as rdata
 	scratch []byte // of one record
-	set     []Record
 	ahead   zone.Ahead
 }
 
@@ -178,10 +177,8 @@ func (l *lookup) negative(r *Reply) {
 
 // records adds what was found, and what is of use with it.
 func (l *lookup) records(r *Reply) {
-	for i := range l.a.Answer {
-		l.scratch = l.scratch[:0]
-		rec := l.record(&l.a.Answer[i])
-		r.Answer(&rec)
+	for i := 0; i < len(l.a.Answer) && !r.full; i++ {
+		r.required(answer, l.add(r, &l.a.Answer[i]))
 	}
 	if n := len(l.a.Answer); n > 0 && l.a.Answer[n-1].Type == dns.TypeNS {
 		l.scratch = l.scratch[:0]
@@ -200,19 +197,28 @@ func (l *lookup) records(r *Reply) {
 	}
 }
 
-// additional adds records of one owner, set by set.
+// additional adds records of one owner, set by set, as Reply.Additional does.
 func (l *lookup) additional(r *Reply, rrs []zone.Record) {
+	if r.full {
+		return
+	}
 	for i := range rrs {
 		if slices.ContainsFunc(rrs[:i], func(o zone.Record) bool { return o.Type == rrs[i].Type }) {
 			continue // added with the first of them
 		}
-		l.scratch, l.set = l.scratch[:0], l.set[:0]
+		mark, n := len(r.buf), uint16(0)
 		for j := i; j < len(rrs); j++ {
-			if rrs[j].Type == rrs[i].Type {
-				l.set = append(l.set, l.record(&rrs[j]))
+			if rrs[j].Type != rrs[i].Type {
+				continue
 			}
+			if !l.add(r, &rrs[j]) {
+				r.undo(mark)
+				n = 0
+				break
+			}
+			n++
 		}
-		r.Additional(l.set...)
+		r.count[additional] += n
 	}
 }
 
@@ -265,6 +271,23 @@ func (l *lookup) any(r *Reply) (answered bool) {
 func something(ttl uint32) Record { return Record{Type: dns.TypeHINFO, TTL: ttl, Data: refusesAny} }
 
 var refusesAny = []byte("\x07RFC8482\x00")
+
+// add appends a record of the zone, or nothing when it does not fit. Data in which no name
+// may be compressed, as in nearly all, goes right where it belongs.
+func (l *lookup) add(r *Reply, z *zone.Record) bool {
+	switch z.Type {
+	case dns.TypeNS, dns.TypeCNAME, dns.TypePTR, dns.TypeSOA:
+		l.scratch = l.scratch[:0]
+		rec := l.record(z)
+		return r.add(&rec)
+	}
+	mark := len(r.buf)
+	l.scratch = z.AppendOwner(l.scratch[:0], l.a.Apex)
+	r.owner(l.scratch)
+	at := r.fixed(z.Type, z.TTL)
+	r.buf = z.AppendRdata(r.buf)
+	return r.fits(mark, at)
+}
 
 // record is a record of the zone. Its parts lie in l.scratch, until that is cut short.
 func (l *lookup) record(r *zone.Record) Record {

@@ -115,10 +115,14 @@ func (r *Reply) Answer(rec *Record) { r.require(answer, rec) }
 func (r *Reply) Authority(rec *Record) { r.require(authority, rec) }
 
 func (r *Reply) require(s section, rec *Record) {
-	if r.full {
-		return
+	if !r.full {
+		r.required(s, r.add(rec))
 	}
-	if !r.add(rec) {
+}
+
+// required counts a record of a section, which is the last if it does not fit.
+func (r *Reply) required(s section, fits bool) {
+	if !fits {
 		r.full, r.Truncated = true, true
 		return
 	}
@@ -134,24 +138,39 @@ func (r *Reply) Additional(set ...Record) {
 	mark := len(r.buf)
 	for i := range set {
 		if !r.add(&set[i]) {
-			r.buf = r.buf[:mark]
-			r.lastAt = 0 // it may have been in what is taken back
+			r.undo(mark)
 			return
 		}
 	}
 	r.count[additional] += uint16(len(set))
 }
 
+// undo takes back what was added since mark.
+func (r *Reply) undo(mark int) {
+	r.buf = r.buf[:mark]
+	r.lastAt = 0 // it may have been in that
+}
+
 // add appends a record, or nothing when it does not fit.
 func (r *Reply) add(rec *Record) bool {
 	mark := len(r.buf)
 	r.owner(rec.Owner)
-	r.buf = binary.BigEndian.AppendUint16(r.buf, rec.Type)
-	r.buf = binary.BigEndian.AppendUint16(r.buf, r.q.Class)
-	r.buf = binary.BigEndian.AppendUint32(r.buf, rec.TTL)
-	r.buf = append(r.buf, 0, 0)
-	at := len(r.buf)
+	at := r.fixed(rec.Type, rec.TTL)
 	r.rdata(rec)
+	return r.fits(mark, at)
+}
+
+// fixed appends what stands between the owner of a record and its data, whose length is
+// not known yet, and gives where the data begins.
+func (r *Reply) fixed(typ uint16, ttl uint32) (at int) {
+	c := r.q.Class
+	r.buf = append(r.buf, byte(typ>>8), byte(typ), byte(c>>8), byte(c), byte(ttl>>24), byte(ttl>>16), byte(ttl>>8), byte(ttl), 0, 0)
+	return len(r.buf)
+}
+
+// fits ends the record that begins at mark, with data from at on, or takes it back when it
+// does not fit.
+func (r *Reply) fits(mark, at int) bool {
 	binary.BigEndian.PutUint16(r.buf[at-2:], uint16(len(r.buf)-at))
 	if len(r.buf)-r.start <= r.limit {
 		return true
@@ -163,7 +182,7 @@ func (r *Reply) add(rec *Record) bool {
 // owner appends the name of a record: pointing to that of the record before where
 // it is the same.
 func (r *Reply) owner(n []byte) {
-	if n == nil {
+	if len(n) == 0 {
 		r.buf = binary.BigEndian.AppendUint16(r.buf, pointer|headerLen)
 		return
 	}

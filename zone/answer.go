@@ -138,36 +138,40 @@ type recordKey struct {
 
 func (r *Record) key() recordKey { return recordKey{r.head, r.body} }
 
+// same is whether two records of one type have one key.
+func (r *Record) same(o *Record) bool { return r.head == o.head && r.body == o.body }
+
 // Records that repeat are found by comparing while there are few, and else by a map.
 const fewRecords = 16
 
 // add appends a record to the answer, unless it is there (RFC 2181 §5). It
 // reports false when there is no room for more.
-func (a *Answer) add(r Record) bool { return a.addFor(r, nil, 0) }
+func (a *Answer) add(r Record) bool { return a.addFor(&r, nil, 0) }
 
-// addFor is add for an SRV record that points to a group of m.
-func (a *Answer) addFor(r Record, m *member, group uint8) bool {
+// addFor is add for an SRV record that points to a group of m, and for whoever adds many:
+// a record that is copied right after it was made is waited for.
+func (a *Answer) addFor(r *Record, m *member, group uint8) bool {
 	a.least = min(a.least, r.TTL) // also of a repetition: else the set's TTL would depend on where it begins
 	if a.limit > 0 {
-		a.keep(r, m, group)
+		a.keep(*r, m, group)
 		return true
 	}
 	set := a.set()
 	n := len(set)
 	if n < fewRecords {
 		for i := range set {
-			if set[i].key() == r.key() {
+			if set[i].same(r) {
 				return true
 			}
 		}
-	} else if a.repeats(&r) {
+	} else if a.repeats(r) {
 		return true
 	}
 	if len(a.Answer) >= a.max {
 		a.Cut = true
 		return false
 	}
-	a.Answer = append(a.Answer, r)
+	a.Answer = append(a.Answer, *r)
 	return true
 }
 
@@ -190,13 +194,13 @@ func (a *Answer) repeats(r *Record) bool {
 
 // addAdditional appends an address, unless its target has it already: an instance
 // can have one address on two networks. Those of a target come one after another.
-func (a *Answer) addAdditional(r Record) {
+func (a *Answer) addAdditional(r *Record) {
 	for i := len(a.Additional) - 1; i >= 0 && a.Additional[i].owner == r.owner; i-- {
-		if a.Additional[i].key() == r.key() {
+		if a.Additional[i].same(r) {
 			return
 		}
 	}
-	a.Additional = append(a.Additional, r)
+	a.Additional = append(a.Additional, *r)
 }
 
 // made keeps a name that is made for this answer; it lives as long as the answer.

@@ -92,9 +92,9 @@ func (f *filter) addresses(q *Question, a *Answer) {
 			if !s.holds(&q.View, m, i) || !f.gives(q.Type, m, i) {
 				continue
 			}
-			r, _ := address(m, i)
-			r.TTL = m.ttlAt(q.Now)
-			if !a.add(r) {
+			r := Record{TTL: m.ttlAt(q.Now)}
+			r.setAddress(m, i)
+			if !a.addFor(&r, nil, 0) {
 				return false
 			}
 		}
@@ -107,19 +107,15 @@ func (f *filter) addresses(q *Question, a *Answer) {
 	}
 }
 
-// address is the A or AAAA record of endpoint i; it has no owner or TTL yet.
-func address(m *member, i int) (r Record, ok bool) {
-	switch ip := m.e.in.Endpoints[i].Addr; {
-	case ip.Is4():
-		b := ip.As4()
+// setAddress makes it the A or AAAA record of endpoint i, but for owner and TTL.
+func (r *Record) setAddress(m *member, i int) {
+	ip := &m.e.in.Endpoints[i].Addr
+	if ip.Is4() {
 		r.Type, r.size = TypeA, 4
-		copy(r.head[:], b[:])
-	case ip.Is6():
-		r.Type, r.size, r.head = TypeAAAA, 16, ip.As16()
-	default:
-		return r, false
+		*(*[4]byte)(r.head[:]) = ip.As4()
+		return
 	}
-	return r, true
+	r.Type, r.size, r.head = TypeAAAA, 16, ip.As16()
 }
 
 // services collects SRV records (RFC 2782).
@@ -156,9 +152,9 @@ func (f *filter) located(q *Question, a *Answer, add func(m *member, i int) bool
 func (f *filter) glue(q *Question, a *Answer, m *member, group uint8) {
 	for i := range m.e.spots {
 		if m.e.spots[i].group == group && f.chosen.holds(&q.View, m, i) && len(a.Additional) < a.max {
-			r, _ := address(m, i)
-			r.owner, r.TTL = m.targets[group], m.ttlAt(q.Now)
-			a.addAdditional(r)
+			r := Record{owner: m.targets[group], TTL: m.ttlAt(q.Now)}
+			r.setAddress(m, i)
+			a.addAdditional(&r)
 		}
 	}
 }
@@ -173,7 +169,7 @@ func (f *filter) srv(a *Answer, m *member, i int, ttl uint32) bool {
 		g := m.e.spots[i].group
 		r := Record{Type: TypeSRV, TTL: ttl, size: 6, body: m.targets[g], tail: a.Apex}
 		srvHead(&r.head, &m.e.in, &ports[j])
-		if !a.addFor(r, m, g) {
+		if !a.addFor(&r, m, g) {
 			return false
 		}
 	}

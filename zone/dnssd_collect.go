@@ -89,8 +89,8 @@ func (f *filter) along(q *Question, a *Answer, name string) {
 			r.owner = name
 			a.Additional = append(a.Additional, r)
 		}
-		for _, r := range a.glue.Additional {
-			a.addAdditional(r)
+		for i := range a.glue.Additional {
+			a.addAdditional(&a.glue.Additional[i])
 		}
 	}
 }

@@ -97,6 +97,9 @@ func byPriority(x, y Record) int { return bytes.Compare(x.head[:2], y.head[:2]) 
 
 // turn makes element n the first.
 func turn(rs []Record, n int) {
+	if n == 0 {
+		return
+	}
 	slices.Reverse(rs[:n])
 	slices.Reverse(rs[n:])
 	slices.Reverse(rs)

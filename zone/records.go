@@ -95,8 +95,8 @@ func (m *member) list(service string, d Name, add func(owner string, on netSet, 
 	sets := setsOf(e.instance())
 	for i := range e.spots {
 		g, on := e.spots[i].group, e.spots[i].nets
-		r, _ := address(m, i)
-		r.TTL = e.ttl
+		r := Record{TTL: e.ttl}
+		r.setAddress(m, i)
 		add(service, on, r)
 		add(m.targets[g], on, r)
 		for _, set := range sets {
