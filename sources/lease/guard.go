@@ -56,9 +56,8 @@ type term struct {
 	from   uint32
 }
 
+// term is that of an entry whose shard is locked.
 func (e *entry) term() term {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	if e.held != 0 {
 		return term{e.held, int64(e.period), true, e.from}
 	}
@@ -68,7 +67,11 @@ func (e *entry) term() term {
 // holds decides whether a lease that is about to end is held instead, and until when.
 // Silence of one among others who speak is death.
 func (t *Table) holds(e *entry, now int64) (until int64, ok bool) {
-	g, heard, l := &t.guard, t.lastHeard(), e.term()
+	s := t.shard(e.id)
+	s.mu.Lock()
+	l := e.term()
+	s.mu.Unlock()
+	g, heard := &t.guard, t.lastHeard()
 	limit := l.ended + holdPeriods*l.period
 	if !l.held { // it would end now
 		if g.held.Load() == 0 && heard != g.since {
@@ -101,13 +104,13 @@ func (t *Table) enoughSpoke() int64 {
 	var w witnesses
 	for i := range t.shards {
 		s := &t.shards[i]
-		s.mu.RLock()
+		s.mu.Lock()
 		for _, e := range s.m {
 			if l := e.term(); l.from != 0 {
 				w.add(l.ended-l.period, l.from)
 			}
 		}
-		s.mu.RUnlock()
+		s.mu.Unlock()
 	}
 	return w.enough()
 }
@@ -151,18 +154,4 @@ func (w *witnesses) enough() int64 {
 		return math.MinInt64
 	}
 	return min(w.last[enough-1], w.other)
-}
-
-// hold makes a lease that is about to end last until a time, unless it was renewed.
-func (e *entry) hold(now, until int64) (first bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.lease.Deadline() > now+early {
-		return false
-	}
-	if first = e.held == 0; first {
-		e.held = e.lease.Deadline()
-	}
-	e.lease.Extend(until)
-	return first
 }

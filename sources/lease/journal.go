@@ -59,7 +59,8 @@ type file interface {
 // Write appends records and waits until they are on disk; many at once cost
 // little more than one. On an error, which wraps ErrStorage, none of them is
 // kept. When the log has to be written anew, live gives all that was kept before
-// this Write; it may be read by another goroutine later.
+// this Write. Another goroutine may read it later: what has changed by then may be as it
+// was or as it is, because what was written since is added to the new log.
 func (j *Journal) Write(records []Record, live func() iter.Seq[Record]) error {
 	if j == nil {
 		return nil

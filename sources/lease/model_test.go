@@ -2,10 +2,12 @@ package lease
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // The table against a map of deadlines, over random operations and days.
@@ -15,7 +17,10 @@ func TestTableIsAMapOfDeadlines(t *testing.T) {
 		c := new(clock)
 		c.pass(time.Duration(r.Int64N(int64(time.Hour))))
 		tab := NewTable(c.now)
-		type lease struct{ deadline, period int64 }
+		type lease struct {
+			deadline, period int64
+			kept             string
+		}
 		model := map[string]lease{}
 		for step := range 3000 {
 			id := fmt.Sprint(r.IntN(50))
@@ -26,7 +31,8 @@ func TestTableIsAMapOfDeadlines(t *testing.T) {
 				if _, created := tab.Grant(id, nobody, period); created == known {
 					t.Fatalf("seed %d step %d: Grant %s created %v, known %v", seed, step, id, created, known)
 				}
-				model[id] = lease{c.now() + int64(period), int64(period)}
+				model[id] = lease{c.now() + int64(period), int64(period), fmt.Sprint(step)}
+				tab.Keep(id, fmt.Sprint(step))
 			case 2:
 				l, known := model[id]
 				alive := known && l.deadline > c.now()
@@ -34,7 +40,7 @@ func TestTableIsAMapOfDeadlines(t *testing.T) {
 					t.Fatalf("seed %d step %d: Renew %s: %v, want %v", seed, step, id, got, alive)
 				}
 				if alive {
-					model[id] = lease{c.now() + l.period, l.period}
+					model[id] = lease{c.now() + l.period, l.period, l.kept}
 				}
 			case 3:
 				_, known := model[id]
@@ -55,6 +61,22 @@ func TestTableIsAMapOfDeadlines(t *testing.T) {
 			if tab.Len() != len(model) {
 				t.Fatalf("seed %d step %d: %d leases, want %d", seed, step, tab.Len(), len(model))
 			}
+			if kept, l := tab.Kept(id); kept != model[id].kept || (l != nil) != (kept != "") {
+				t.Fatalf("seed %d step %d: %s keeps %q with %v, want %q", seed, step, id, kept, l, model[id].kept)
+			}
+			if step%100 != 0 {
+				continue
+			}
+			all := maps.Collect(func(yield func(string, string) bool) {
+				for r := range tab.Records() {
+					yield(r.ID, string(r.Data))
+				}
+			})
+			for id, l := range model {
+				if all[id] != l.kept || len(all) != len(model) {
+					t.Fatalf("seed %d step %d: records %q, want %+v", seed, step, all, model)
+				}
+			}
 		}
 		c.pass(200 * time.Hour)
 		for tab.Len() > 0 {
@@ -68,6 +90,13 @@ func TestTableIsAMapOfDeadlines(t *testing.T) {
 		if len(model) > 0 {
 			t.Fatalf("seed %d: leases %v never expired", seed, model)
 		}
+	}
+}
+
+// There is one for each of a million instances, and 80 octets are allocated for 65.
+func TestLeaseFillsWhatIsAllocatedForIt(t *testing.T) {
+	if size := unsafe.Sizeof(entry{}); size != 80 {
+		t.Errorf("an entry has %d octets, want 80", size)
 	}
 }
 

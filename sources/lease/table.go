@@ -2,6 +2,7 @@ package lease
 
 import (
 	"hash/maphash"
+	"iter"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -14,9 +15,9 @@ import (
 // renewals seldom meet.
 const shards = 64
 
-// Table holds leases by ID. One goroutine at a time, its owner, calls Grant,
-// Release, Next and Expire; Renew, Get and Len are safe for concurrent use with
-// these and each other. Make it with NewTable.
+// Table holds leases by ID, each with what its owner keeps beside it. One goroutine at a
+// time, its owner, calls Grant, Keep, Release, Next and Expire; all else is safe for
+// concurrent use with these and each other. Make it with NewTable.
 type Table struct {
 	now    func() int64
 	seed   maphash.Seed
@@ -29,24 +30,24 @@ type Table struct {
 }
 
 type shard struct {
-	mu sync.RWMutex // guards the map; only the owner changes it
+	mu sync.Mutex // guards the map, which only the owner changes, and the entries in it
 	m  map[string]*entry
 
 	heard   atomic.Int64 // when a holder of one of them was heard last
 	renewed atomic.Uint64
-	_       [16]byte // keeps the locks on cache lines of their own
+	_       [32]byte // keeps the locks on cache lines of their own
 }
 
-// entry is one lease. Readers of the zone see its deadline without the lock.
+// entry is one lease. There are a million: it fills the 80 octets that are allocated.
 type entry struct {
 	id    string
-	lease zone.Lease
+	lease zone.Lease // readers of the zone see the deadline without the lock; whoever has that moves it
 
-	mu     sync.Mutex // orders changes of the deadline, and guards those below, up to the next space
+	// The shard's lock guards these.
+	kept   string
 	period time.Duration
 	held   int64  // the deadline without the guard; 0: it is not held
 	from   uint32 // the hash of the address that its holder was heard from; 0: it was not
-	dead   bool   // it was removed, and cannot be renewed any more
 
 	next, prev *entry // in a slot of the wheel; the owner's
 }
@@ -65,11 +66,11 @@ func (t *Table) shard(id string) *shard {
 	return &t.shards[maphash.String(t.seed, id)%shards]
 }
 
-func (t *Table) find(id string) *entry {
+// find gives a lease, or nil, and the shard that it is in, which the caller unlocks.
+func (t *Table) find(id string) (*shard, *entry) {
 	s := t.shard(id)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.m[id]
+	s.mu.Lock()
+	return s, s.m[id]
 }
 
 // Grant begins a lease that ends after period, which is at least 0, and reports
@@ -77,20 +78,20 @@ func (t *Table) find(id string) *entry {
 // keeps its *zone.Lease, and runs from now on with the new period. From is the address
 // that asks for it; the zero Addr when nobody does, as after a restart.
 func (t *Table) Grant(id string, from netip.Addr, period time.Duration) (l *zone.Lease, created bool) {
-	e := t.find(id)
-	s := t.shard(id)
+	now := t.now()
+	s, e := t.find(id)
 	if created = e == nil; created {
 		e = &entry{id: id}
-		s.mu.Lock()
 		s.m[id] = e
-		s.mu.Unlock()
 		t.n.Add(1)
 		t.granted.Add(1)
 	} else {
 		s.renewed.Add(1)
 	}
-	now := t.now()
-	t.countHeld(e.grant(now, t.hear(s, from, now), period))
+	t.release(e)
+	e.period, e.from = period, t.hear(s, from, now)
+	e.lease.Extend(now + int64(period))
+	s.mu.Unlock()
 	t.wheel.refile(e)
 	return &e.lease, created
 }
@@ -101,20 +102,23 @@ func (t *Table) Grant(id string, from netip.Addr, period time.Duration) (l *zone
 // renewed, whoever holds it has to ask for another. From is the address that asks. The
 // ID is in octets, as most heartbeats have it; it is not kept.
 func (t *Table) Renew(id []byte, from netip.Addr) bool {
+	now := t.now()
 	s := &t.shards[maphash.Bytes(t.seed, id)%shards]
-	s.mu.RLock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	e := s.m[string(id)] // no copy
-	s.mu.RUnlock()
 	if e == nil {
 		return false
 	}
-	now := t.now()
-	ok, wasHeld := e.renew(now, t.hear(s, from, now))
-	t.countHeld(wasHeld)
-	if ok {
-		s.renewed.Add(1)
+	heard, deadline := t.hear(s, from, now), e.lease.Deadline()
+	if deadline <= now {
+		return false
 	}
-	return ok
+	t.release(e)
+	e.from = heard
+	e.lease.Extend(max(deadline, now+int64(e.period)))
+	s.renewed.Add(1)
+	return true
 }
 
 // hear notes that somebody was heard, and gives the hash of the address.
@@ -126,51 +130,88 @@ func (t *Table) hear(s *shard, from netip.Addr, now int64) uint32 {
 	return uint32(maphash.Comparable(t.seed, from)) | 1
 }
 
-func (t *Table) countHeld(ended bool) {
-	if ended {
+// release lets the guard no longer hold a lease.
+func (t *Table) release(e *entry) {
+	if e.held != 0 {
+		e.held = 0
 		t.guard.held.Add(-1)
 	}
 }
 
 // Release ends a lease at once. It reports false when there is none.
 func (t *Table) Release(id string) bool {
-	e := t.find(id)
-	if e == nil {
-		return false
+	s, e := t.find(id)
+	if e != nil {
+		t.forget(s, e)
+		t.removed.Add(1)
 	}
-	t.countHeld(e.kill())
-	e.unlink()
-	t.forget(e)
-	t.removed.Add(1)
-	return true
+	s.mu.Unlock()
+	if e != nil {
+		e.unlink()
+	}
+	return e != nil
 }
 
-func (t *Table) forget(e *entry) {
-	s := t.shard(e.id)
-	s.mu.Lock()
+// forget takes a lease out of the shard, which is locked.
+func (t *Table) forget(s *shard, e *entry) {
+	t.release(e)
 	delete(s.m, e.id)
-	s.mu.Unlock()
 	t.n.Add(-1)
 }
 
 // Get gives a lease's period, and what is left of it: 0 or less when it has
 // ended and was not yet removed.
 func (t *Table) Get(id string) (period, left time.Duration, ok bool) {
-	e := t.find(id)
+	now := t.now()
+	s, e := t.find(id)
+	defer s.mu.Unlock()
 	if e == nil {
 		return 0, 0, false
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.period, time.Duration(e.lease.Deadline() - t.now()), true
+	return e.period, time.Duration(e.lease.Deadline() - now), true
 }
 
-// Lease gives what the zone knows of a lease; nil when there is none.
-func (t *Table) Lease(id string) *zone.Lease {
-	if e := t.find(id); e != nil {
-		return &e.lease
+// Keep keeps data beside a lease that there is, in the place of what was kept before.
+func (t *Table) Keep(id, data string) {
+	s, e := t.find(id)
+	defer s.mu.Unlock()
+	e.kept = data
+}
+
+// Kept gives what is kept beside a lease, and what the zone knows of it; "" and nil when
+// there is none.
+func (t *Table) Kept(id string) (data string, l *zone.Lease) {
+	s, e := t.find(id)
+	defer s.mu.Unlock()
+	if e == nil {
+		return "", nil
 	}
-	return nil
+	return e.kept, &e.lease
+}
+
+// Records is what is kept beside all leases, in no order. What the owner changes
+// meanwhile is given as it was or as it is.
+func (t *Table) Records() iter.Seq[Record] {
+	return func(yield func(Record) bool) {
+		var part []Record
+		for i := range t.shards {
+			part = t.shards[i].records(part[:0])
+			for _, r := range part {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *shard) records(to []Record) []Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, e := range s.m {
+		to = append(to, Record{id, []byte(e.kept)})
+	}
+	return to
 }
 
 // Len counts the leases.
@@ -214,69 +255,45 @@ func (t *Table) Expire(max int) []string {
 		if e == nil {
 			break
 		}
-		if t.hold(e, now) {
-			continue
-		}
-		ended, wasHeld := e.end(now)
-		if !ended {
+		if t.hold(e, now) || !t.end(e, now) {
 			t.wheel.refile(e)
 			continue
 		}
-		t.countHeld(wasHeld)
-		t.forget(e)
 		t.expired.Add(1)
 		ids = append(ids, e.id)
 	}
 	return ids
 }
 
-// hold holds a lease that ends at now or a moment later, if it is to be held.
+// hold holds a lease that ends at now or a moment later, if it is to be held. One that
+// was renewed just now is left as it is.
 func (t *Table) hold(e *entry, now int64) bool {
 	until, ok := t.holds(e, now)
 	if !ok {
 		return false
 	}
-	if e.hold(now, until) {
+	s := t.shard(e.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.lease.Deadline() > now+early {
+		return true
+	}
+	if e.held == 0 {
+		e.held = e.lease.Deadline()
 		t.guard.count()
 	}
-	t.wheel.refile(e)
+	e.lease.Extend(until)
 	return true
 }
 
-func (e *entry) grant(now int64, from uint32, period time.Duration) (wasHeld bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	wasHeld = e.held != 0
-	e.period, e.held, e.from = period, 0, from
-	e.lease.Extend(now + int64(period))
-	return wasHeld
-}
-
-func (e *entry) renew(now int64, from uint32) (ok, wasHeld bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	deadline := e.lease.Deadline()
-	if e.dead || deadline <= now {
-		return false, false
+// end removes a lease, unless it was renewed before.
+func (t *Table) end(e *entry, now int64) bool {
+	s := t.shard(e.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.lease.Deadline() > now {
+		return false
 	}
-	wasHeld = e.held != 0
-	e.held, e.from = 0, from
-	e.lease.Extend(max(deadline, now+int64(e.period)))
-	return true, wasHeld
-}
-
-// end makes sure that a lease that has ended cannot be renewed, and reports
-// false when it was renewed before.
-func (e *entry) end(now int64) (ended, wasHeld bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.dead = e.lease.Deadline() <= now
-	return e.dead, e.dead && e.held != 0
-}
-
-func (e *entry) kill() (wasHeld bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.dead = true
-	return e.held != 0
+	t.forget(s, e)
+	return true
 }

@@ -2,8 +2,6 @@ package selfreg
 
 import (
 	"fmt"
-	"iter"
-	"maps"
 	"net/netip"
 
 	"github.com/rollcall-dns/rollcall/sources/lease"
@@ -13,68 +11,64 @@ import (
 // it, or those of the process before.
 func (s *Source) load() error {
 	if s.opt.DataDir == "" {
+		records := make(map[string][]byte, len(s.opt.Records))
 		for _, r := range s.opt.Records {
-			s.take(r.ID, r.Data)
+			records[r.ID] = r.Data
 		}
-		s.grantAll()
+		s.take(records)
 		return nil
 	}
 	j, records, err := lease.OpenJournal(s.opt.DataDir, s.log)
 	if err != nil {
 		return err
 	}
-	s.regs = make(map[string]record, len(records))
-	for id, data := range records {
-		s.take(id, data)
-	}
-	s.grantAll()
+	s.take(records)
 	s.journal = j
-	s.log.Info("registrations read", "directory", s.opt.DataDir, "instances", len(s.regs))
+	s.log.Info("registrations read", "directory", s.opt.DataDir, "instances", s.leases.Len())
 	return nil
 }
 
-// take takes up a registration as it was kept. But for those of older versions it is
-// looked at when it is reported.
-func (s *Source) take(id string, data []byte) {
-	if len(data) > 0 && data[0] == fieldLease {
-		s.regs[id] = record(data)
-		return
+// take takes up registrations as they were kept. They are looked at when they are
+// reported, but for those of older versions. Leases begin when all are read: that may
+// take longer than one lasts.
+func (s *Source) take(records map[string][]byte) {
+	for id, data := range records {
+		if len(data) > 0 && data[0] == fieldLease {
+			continue
+		}
+		var f faults
+		r := s.recorded(id, parseOldRecord(data, &f), &f)
+		if len(f) > 0 {
+			s.leaveOut(id, f)
+			delete(records, id)
+			continue
+		}
+		records[id] = []byte(encode(r))
 	}
-	var f faults
-	r := s.recorded(id, parseOldRecord(data, &f), &f)
-	if len(f) > 0 {
-		s.leaveOut(id, f)
-		return
+	for id, data := range records {
+		kept := record(data)
+		s.leases.Grant(id, netip.Addr{}, kept.period())
+		s.leases.Keep(id, string(kept))
 	}
-	s.regs[r.in.ID] = encode(r)
 }
 
 func (s *Source) leaveOut(id string, f faults) {
 	s.log.Error("stored registration is not valid, and left out", "instance", id, "field", f[0].Field, "rule", f[0].Reason)
 }
 
-// grantAll begins the leases, when all are read: that may take longer than one lasts.
-func (s *Source) grantAll() {
-	for id, r := range s.regs {
-		s.leases.Grant(id, netip.Addr{}, r.period())
-	}
+// kept is the record of a registration; "" when there is none.
+func (s *Source) kept(id string) record {
+	data, _ := s.leases.Kept(id)
+	return record(data)
 }
 
-// read gives the registration of a record that is in force, with its lease.
-func (s *Source) read(id string, kept record) (*registration, faults) {
+// read gives a registration that is in force, with its lease.
+func (s *Source) read(id string) (*registration, faults) {
 	var f faults
-	r := s.recorded(id, parseRecord(kept, &f), &f)
-	r.in.Lease = s.leases.Lease(id)
+	data, l := s.leases.Kept(id)
+	r := s.recorded(id, parseRecord(record(data), &f), &f)
+	r.in.Lease = l
 	return r, f
-}
-
-// mustRead is read of what was published.
-func (s *Source) mustRead(id string, kept record) *registration {
-	r, f := s.read(id, kept)
-	if len(f) > 0 {
-		panic("selfreg: a record cannot be read: " + f[0].Reason)
-	}
-	return r
 }
 
 // recorded makes an instance of what a record says.
@@ -92,7 +86,7 @@ func (s *Source) persist(steps []step) error {
 	for i := range steps {
 		records[i] = steps[i].record()
 	}
-	if err := s.journal.Write(records, s.live); err != nil {
+	if err := s.journal.Write(records, s.leases.Records); err != nil {
 		return fmt.Errorf("keep %d registrations: %w", len(steps), err)
 	}
 	return nil
@@ -109,16 +103,4 @@ func (s *Source) journalGone(ids []string) {
 		records[i].ID = id
 	}
 	s.journal.Note(records)
-}
-
-// live gives all that is kept, as it is now.
-func (s *Source) live() iter.Seq[lease.Record] {
-	regs := maps.Clone(s.regs)
-	return func(yield func(lease.Record) bool) {
-		for id, r := range regs {
-			if !yield(lease.Record{ID: id, Data: []byte(r)}) {
-				return
-			}
-		}
-	}
 }

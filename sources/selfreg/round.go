@@ -52,7 +52,7 @@ func (s *Source) round(ctx context.Context, sink sources.Sink, batch []*write) (
 
 // plan says what a write leads to, or answers it when nothing has to be changed.
 func (s *Source) plan(w *write) *step {
-	st := &step{write: w, old: s.regs[w.id]}
+	st := &step{write: w, old: s.kept(w.id)}
 	if _, left, ok := s.leases.Get(w.id); !ok || left <= 0 {
 		st.old = "" // it has ended, and is about to be removed
 	}
@@ -86,12 +86,11 @@ func (s *Source) publish(ctx context.Context, sink sources.Sink, steps []step) e
 		st := &steps[i]
 		if st.next == nil {
 			s.leases.Release(st.id)
-			delete(s.regs, st.id)
 			c.Drop = append(c.Drop, st.id)
 			continue
 		}
 		s.grant(st)
-		s.regs[st.next.in.ID] = st.kept
+		s.leases.Keep(st.id, string(st.kept))
 		c.Put = append(c.Put, st.next.in)
 	}
 	res, err := sink.Send(ctx, c)
@@ -120,12 +119,11 @@ func (s *Source) restore(steps []step) {
 		st := &steps[i]
 		if st.old == "" {
 			s.leases.Release(st.id)
-			delete(s.regs, st.id)
 			gone = append(gone, st.id)
 			continue
 		}
-		s.leases.Grant(st.id, st.from, s.mustRead(st.id, st.old).period)
-		s.regs[st.id] = st.old
+		s.leases.Grant(st.id, st.from, st.old.period())
+		s.leases.Keep(st.id, string(st.old))
 		back = append(back, lease.Record{ID: st.id, Data: []byte(st.old)})
 	}
 	s.journalGone(gone)

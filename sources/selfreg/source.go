@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -49,14 +48,13 @@ type Options struct {
 type Source struct {
 	opt    Options
 	log    *slog.Logger
-	leases *lease.Table // owned by Run, renewed by anyone
+	leases *lease.Table // of all registrations, with their records; owned by Run, renewed by anyone
 	writes chan *write
 	walks  chan struct{} // holds one element for each listing under way
 
 	running sync.Mutex // held by Run, and guards the fields below
 	journal *lease.Journal
-	regs    map[string]record // by instance ID
-	guarded bool              // leases are held
+	guarded bool // leases are held
 	closed  bool
 }
 
@@ -75,7 +73,7 @@ type registration struct {
 func New(o Options) (*Source, error) {
 	s := &Source{
 		opt: o, log: o.Logger, leases: lease.NewTable(o.Now), writes: make(chan *write),
-		walks: make(chan struct{}, maxWalks), regs: map[string]record{},
+		walks: make(chan struct{}, maxWalks),
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -143,7 +141,7 @@ func (s *Source) Close() error {
 func (s *Source) Records() []lease.Record {
 	s.running.Lock()
 	defer s.running.Unlock()
-	return slices.Collect(s.live())
+	return slices.Collect(s.leases.Records())
 }
 
 // Leases tells how the leases of all registrations are doing.
@@ -166,28 +164,35 @@ func (s *Source) report(ctx context.Context, sink sources.Sink) error {
 }
 
 // pages gives what is registered, and leaves out what cannot be. A page is read when its
-// turn comes, and is not kept: all together take several times what their records do.
+// turn comes, and is not kept: an instance takes several times what its record does.
+// Those of a service come together, because a service is copied for each page.
 func (s *Source) pages() iter.Seq[[]zone.Instance] {
 	return func(yield func([]zone.Instance) bool) {
-		page := make([]zone.Instance, 0, maxPage)
-		for _, id := range slices.Sorted(maps.Keys(s.regs)) { // those of a service together: each change of it costs
-			r, f := s.read(id, s.regs[id])
-			if len(f) > 0 {
-				s.leaveOut(id, f)
-				s.leases.Release(id)
-				delete(s.regs, id)
-				continue
-			}
-			if page = append(page, r.in); len(page) < maxPage {
-				continue
-			}
-			if !yield(page) {
+		ids := make([]string, 0, s.leases.Len())
+		for r := range s.leases.Records() {
+			ids = append(ids, r.ID)
+		}
+		slices.Sort(ids)
+		for part := range slices.Chunk(ids, maxPage) {
+			if !yield(s.page(part)) {
 				return
 			}
-			page = make([]zone.Instance, 0, maxPage)
 		}
-		yield(page)
 	}
+}
+
+func (s *Source) page(ids []string) []zone.Instance {
+	page := make([]zone.Instance, 0, len(ids))
+	for _, id := range ids {
+		r, f := s.read(id)
+		if len(f) > 0 {
+			s.leaveOut(id, f)
+			s.leases.Release(id)
+			continue
+		}
+		page = append(page, r.in)
+	}
+	return page
 }
 
 // forget removes registrations that the zone refused: whoever renews the lease of
@@ -200,7 +205,6 @@ func (s *Source) forget(ctx context.Context, sink sources.Sink, refused []zone.R
 	for _, r := range refused {
 		s.log.Warn("registration refused by the zone", "instance", r.ID, "reason", r.Err)
 		s.leases.Release(r.ID)
-		delete(s.regs, r.ID)
 		c.Drop = append(c.Drop, r.ID)
 	}
 	s.journalGone(c.Drop)
@@ -235,7 +239,6 @@ func (s *Source) expire(ctx context.Context, sink sources.Sink) error {
 		return nil
 	}
 	for i, id := range ids {
-		delete(s.regs, id)
 		if i < 10 {
 			s.log.Info("lease ended", "instance", id)
 		}

@@ -48,7 +48,10 @@ func (s *Source) setState(id string, state zone.State) func(record) *registratio
 		if old == "" {
 			return nil
 		}
-		next := s.mustRead(id, old)
+		next, f := s.read(id)
+		if len(f) > 0 {
+			panic("selfreg: a record cannot be read: " + f[0].Reason) // it could, when it was published
+		}
 		next.in.State, next.in.Reason = state, reasonOf(state)
 		return next
 	}
