@@ -41,7 +41,7 @@ func (c *serverConn) answer(request []byte) (answered bool, err error) {
 		return true, c.acknowledge(time.Now())
 	}
 	d.stream.Add(request)
-	d.between = false
+	d.between = false // until StateIdle
 	return false, nil
 }
 

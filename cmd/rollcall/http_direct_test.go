@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -127,31 +128,39 @@ func TestHTTPAnswersHeartbeatsAsTheHandlerDoes(t *testing.T) {
 	}
 }
 
+// phrases are what FuzzHTTPDirect makes connections of.
+var phrases = []string{
+	beatText, lostBeat, beatHead, "\r\n", "\n", "Content-Length: 3\r\n", "Content-Length: 0\r\n", "abc", register1, `{"lease": "1h"}`,
+	"GET / HTTP/1.1\r\nHost: r\r\n\r\n", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "POST / HTTP/1.1\r\nHost: r\r\n", "HEAD " + beatPath + " HTTP/1.1\r\n",
+	"Host: r\r\n", "Connection: keep-alive\r\n", "Connection: close\r\n", "Transfer-Encoding: chunked\r\n", "0\r\n\r\n", "3\r\nabc\r\n", "X-Any: thing\r\n", " folded\r\n", "P", "UT",
+}
+
 // FuzzHTTPDirect: whatever is said over a connection is answered as if net/http alone
-// did, wherever it is cut into segments.
+// did, wherever it is cut into segments. Each octet of what is said stands for a phrase,
+// with a cut behind it when it is odd.
 func FuzzHTTPDirect(f *testing.F) {
-	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusNoContent)
-	})
-	fast := serveFuzz(f, h, func(path []byte, _ netip.Addr) bool { return string(path) == beatPath })
-	slow := serveFuzz(f, h, nil)
-	f.Add(beatText+beatText+beatText, 63, 126)
-	f.Add("GET / HTTP/1.1\r\nHost: r\r\n\r\nPOST / HTTP/1.1\r\n"+beatText, 27, 44)
-	f.Add(register1+`{"lease": "1h"}`+beatText+"GET / HTTP/1.0\r\n\r\n", 75, 90)
-	f.Fuzz(func(t *testing.T, said string, cut1, cut2 int) {
-		cut1 = min(max(cut1, 0), len(said))
-		cut2 = min(max(cut2, cut1), len(said))
-		parts := []string{said[:cut1], said[cut1:cut2], said[cut2:]}
+	fast := serveFuzz(f, func(path []byte, _ netip.Addr) bool { return string(path) == beatPath })
+	slow := serveFuzz(f, nil)
+	f.Add("\x01\x01\x01\x03\x01")
+	f.Add("\x14\x19\x01\x01")         // the beginning of a request, and then what may be a part of it
+	f.Add("\x11\x13\x01\x01\x17\x01") // a body
+	f.Add("\x15\x01\x2d\x2f\x01")
+	f.Fuzz(func(t *testing.T, said string) {
+		parts := []string{""}
+		for _, o := range []byte(said[:min(len(said), 12)]) {
+			parts[len(parts)-1] += phrases[int(o/2)%len(phrases)]
+			if o%2 == 1 {
+				parts = append(parts, "")
+			}
+		}
 		if got, want := say(t, fast, parts), say(t, slow, parts); got != want {
 			t.Errorf("%q is answered with\n%q, and by net/http with\n%q", parts, got, want)
 		}
 	})
 }
 
-func serveFuzz(f *testing.F, h http.Handler, renew func([]byte, netip.Addr) bool) (addr string) {
-	s, _ := startLimited(f, f.Context(), h.ServeHTTP, maxConns)
+func serveFuzz(f *testing.F, renew func([]byte, netip.Addr) bool) (addr string) {
+	s, _ := startLimited(f, f.Context(), noContent, maxConns)
 	if renew != nil {
 		s.handleBeats(renew)
 	}
@@ -188,16 +197,17 @@ var beatOctets = []byte(beatText)
 
 const beatAnswerSize = len("HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT\r\n\r\n")
 
-func TestHTTPHeartbeatAllocatesNothing(t *testing.T) {
-	s, _ := startServer(t, testConfig())
-	registerFor(t, s, "web/instances/one", "192.0.2.1", time.Hour)
+// beatAgain gives a function that sends heartbeats over one connection, of which
+// net/http has seen the first.
+func beatAgain(t *testing.T, s *server) (beat func()) {
+	t.Helper()
 	c, err := net.Dial("tcp", s.httpAddr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	t.Cleanup(func() { c.Close() })
 	answer := make([]byte, beatAnswerSize)
-	beat := func() {
+	beat = func() {
 		if err := beatOnce(c, answer); err != nil {
 			t.Fatal(err)
 		}
@@ -206,6 +216,21 @@ func TestHTTPHeartbeatAllocatesNothing(t *testing.T) {
 	for s.http.listener.idling() == 0 {
 		time.Sleep(time.Millisecond)
 	}
+	return beat
+}
+
+func beatTwice(t *testing.T, s *server) {
+	t.Helper()
+	beatAgain(t, s)()
+	if n := s.http.listener.beats.answered.Load(); n != 1 {
+		t.Errorf("net/http has not seen %d heartbeats, want 1", n)
+	}
+}
+
+func TestHTTPHeartbeatAllocatesNothing(t *testing.T) {
+	s, _ := startServer(t, testConfig())
+	registerFor(t, s, "web/instances/one", "192.0.2.1", time.Hour)
+	beat := beatAgain(t, s)
 	if n := testing.AllocsPerRun(1000, beat); n >= 1 {
 		t.Errorf("%v allocations in the whole program", n)
 	}
@@ -281,6 +306,7 @@ func TestHTTPHeartbeatWhoseAnswerNobodyReadsEnds(t *testing.T) {
 
 func TestHTTPHeartbeatOfAServerThatEndsIsTheLast(t *testing.T) {
 	s, p, stop := servePipes(t, noContent, always)
+	defer stop()
 	c := p.dial()
 	defer c.Close()
 	in := bufio.NewReader(c)
@@ -297,7 +323,33 @@ func TestHTTPHeartbeatOfAServerThatEndsIsTheLast(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	stop()
+}
+
+func TestHTTPServerThatEndsWaitsAWhileForAHeartbeat(t *testing.T) {
+	s, _ := startLimited(t, t.Context(), noContent, 8)
+	s.handleBeats(always)
+	answer := make([]byte, beatAnswerSize)
+	var kept []net.Conn
+	for range 2 {
+		c, _ := idle(t, urlOf(s))
+		kept = append(kept, c)
+		for s.listener.idling() < len(kept) {
+			time.Sleep(time.Millisecond)
+		}
+		if err := beatOnce(c, answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.listener.Close()
+	io.WriteString(kept[0], beatText)
+	if readAnswer(bufio.NewReader(kept[0])) {
+		t.Error("the connection was kept")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if s.listener.wait(ctx); ctx.Err() != nil {
+		t.Error("the connection over which nothing came has not ended")
+	}
 }
 
 func TestHTTPConnectionWithHeartbeatsIsNotTheLongestIdle(t *testing.T) {

@@ -22,7 +22,8 @@ import (
 const handovers = 100
 
 // TestHTTPHandoverAnswersEveryRequest asks over connections that are new each time, and
-// over ones that are kept as long as the server says nothing else.
+// over ones that are kept as long as the server says nothing else: what net/http
+// answers, and what it does not see.
 func TestHTTPHandoverAnswersEveryRequest(t *testing.T) {
 	s := followHTTP(t, nil)
 	addr := s.listener.Addr().String()
@@ -32,7 +33,7 @@ func TestHTTPHandoverAnswersEveryRequest(t *testing.T) {
 	for i := range 16 {
 		askers.Go(func() {
 			for ctx.Err() == nil {
-				n, err := askWhileKept(ctx, addr, i%2 == 0, time.Duration(i)*time.Millisecond/2)
+				n, err := askWhileKept(ctx, addr, [...]string{"X-Any: thing\r\n", ""}[i/2%2], i%2 == 0, time.Duration(i)*time.Millisecond/2)
 				asked.Add(int64(n))
 				if err != nil {
 					failed.Add(1)
@@ -41,13 +42,19 @@ func TestHTTPHandoverAnswersEveryRequest(t *testing.T) {
 			}
 		})
 	}
+	direct := uint64(0)
 	for range handovers {
+		before := s.listener.beats
 		s = s.succeeded(t)
+		direct += before.answered.Load()
 	}
 	cancel()
 	askers.Wait()
 	s.end()
-	t.Logf("%d requests, %d handovers, %d without an answer", asked.Load(), handovers, failed.Load())
+	if direct == 0 {
+		t.Error("net/http has seen all")
+	}
+	t.Logf("%d requests, %d that net/http did not see, %d handovers, %d without an answer", asked.Load(), direct, handovers, failed.Load())
 }
 
 // following is a server that runs, on a socket that others may follow it on.
@@ -77,6 +84,7 @@ func followHTTP(t *testing.T, inherited *os.File) *following {
 		t.Fatal(err)
 	}
 	s.handle(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	s.handleBeats(always)
 	ctx, stop := context.WithCancel(context.Background())
 	f := &following{s, stop, make(chan error, 1)}
 	go func() { f.done <- s.run(ctx) }()
@@ -104,8 +112,8 @@ func (f *following) succeeded(t *testing.T) *following {
 }
 
 // askWhileKept asks over one connection, once or until it is to end, and gives the
-// number of answers.
-func askWhileKept(ctx context.Context, addr string, once bool, pause time.Duration) (answers int, err error) {
+// number of answers. Each request has these lines more in its header.
+func askWhileKept(ctx context.Context, addr, lines string, once bool, pause time.Duration) (answers int, err error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		return 0, err
@@ -115,7 +123,7 @@ func askWhileKept(ctx context.Context, addr string, once bool, pause time.Durati
 	r := bufio.NewReader(c)
 	for ctx.Err() == nil {
 		time.Sleep(pause)
-		if _, err := io.WriteString(c, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"); err != nil {
+		if _, err := io.WriteString(c, "PUT / HTTP/1.1\r\nHost: x\r\n"+lines+"Content-Length: 2\r\n\r\n{}"); err != nil {
 			return answers, err
 		}
 		resp, err := http.ReadResponse(r, nil)

@@ -115,6 +115,9 @@ func idle(t *testing.T, url string) (c net.Conn, kept bool) {
 	}
 	io.Copy(io.Discard, resp.Body)
 	resp.Body.Close()
+	if resp.Close {
+		io.Copy(io.Discard, c) // until it makes room
+	}
 	return c, !resp.Close
 }
 

@@ -86,6 +86,7 @@ func TestMetricsTellWhatHasBeenDone(t *testing.T) {
 	if _, _, code := runLookup(t, "--server", s.dnsAddr().String(), "nope"); code == exitOK {
 		t.Fatal("lookup of a name that does not exist: exit code 0")
 	}
+	beatTwice(t, s)
 	lines := scrape(t, s)
 	for sample, want := range map[string]string{
 		`rollcall_ready`: "1",
@@ -96,7 +97,9 @@ func TestMetricsTellWhatHasBeenDone(t *testing.T) {
 		`rollcall_source_restarts_total{source="selfreg"}`:                           "0",
 		`rollcall_leases`:               "1",
 		`rollcall_leases_granted_total`: "1",
-		`rollcall_http_requests_total{code="201",handler="/v1/services/{service}/instances/{id}",method="PUT"}`: "1",
+		`rollcall_leases_renewed_total`: "2",
+		`rollcall_http_requests_total{code="204",handler="/v1/services/{service}/instances/{id}/heartbeat",method="PUT"}`: "2",
+		`rollcall_http_requests_total{code="201",handler="/v1/services/{service}/instances/{id}",method="PUT"}`:           "1",
 	} {
 		if got := value(lines, sample); got != want {
 			t.Errorf("%s is %s, want %s", sample, got, want)
