@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rollcall-dns/rollcall/zone"
 )
@@ -195,9 +196,19 @@ func (f *faults) fallback(into *zone.Fallback) setter {
 // idOf is the ID that a registration has in the zone. Services have no case.
 func idOf(service, id string) string { return strings.ToLower(service) + "/" + id }
 
-// appendID appends the same.
-func appendID(b []byte, service, id string) []byte {
-	return append(append(append(b, strings.ToLower(service)...), '/'), id...)
+// appendID appends the same, and is to allocate nothing.
+func appendID(b, service, id []byte) []byte {
+	start := len(b)
+	for _, c := range service {
+		switch {
+		case c >= utf8.RuneSelf:
+			return append(b[:start], idOf(string(service), string(id))...)
+		case c >= 'A' && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return append(append(b, '/'), id...)
 }
 
 // splitID takes the service off an ID. Services have no slash.

@@ -91,13 +91,16 @@ func (r *reader) value() any {
 }
 
 // text reads a string.
-func (r *reader) text() string {
-	quoted := r.quoted()
-	s := string(quoted[1 : len(quoted)-1])
-	if bytes.IndexByte(quoted, '\\') >= 0 {
-		json.Unmarshal(quoted, &s) // which is known to be a string
+func (r *reader) text() string { return string(unquoted(r.quoted())) }
+
+// unquoted is what a string says. It is copied only where it has to be.
+func unquoted(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
 	}
-	return s
+	var s string
+	json.Unmarshal(quoted, &s) // which is known to be a string
+	return []byte(s)
 }
 
 // quoted reads a string as it is written.
