@@ -144,7 +144,7 @@ func (a *Ahead) members(ms []*member) {
 			a.seen += uint64(e.in.Lease.Deadline())
 		}
 		for i := range e.spots[:min(1, len(e.spots))] {
-			a.seen += uint64(e.spots[i].group) + uint64(len(e.in.Endpoints[i].Ports)) + uint64(e.in.Endpoints[i].Addr.BitLen())
+			a.seen += uint64(e.spots[i].group) + uint64(e.spots[i].ports) + uint64(e.spots[i].ip[15])
 		}
 	}
 }

@@ -244,10 +244,10 @@ func (w *writer) put(source string, o *owned, in *Instance) error {
 		w.drop(key) // a static record of this ID
 	}
 	w.judge(key, &next)
-	if known && old.instance().Equal(&next) {
+	if known && old.equals(&next) {
 		return nil
 	}
-	w.replace(old, w.compile(source, &next))
+	w.replace(old, source, &next)
 	return nil
 }
 
@@ -326,7 +326,7 @@ func (w *writer) setNetworks(source string, o *owned, networks []Network) {
 	o.networks = slices.Clone(networks)
 	w.changed = true
 	for _, old := range w.movedBy(touched) {
-		w.replace(old, w.compile(old.source.Value(), old.instance()))
+		w.replace(old, old.source.Value(), old.instance())
 	}
 }
 
@@ -335,8 +335,8 @@ func (w *writer) setNetworks(source string, o *owned, networks []Network) {
 func (w *writer) movedBy(prefixes []netip.Prefix) []*entry {
 	var found []*entry
 	for e := range w.entries() {
-		if slices.ContainsFunc(e.in.Endpoints, func(ep Endpoint) bool {
-			return ep.Network == "" && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(ep.Addr) })
+		if slices.ContainsFunc(e.spots, func(s spot) bool {
+			return !s.named && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(s.addr()) })
 		}) {
 			found = append(found, e)
 		}

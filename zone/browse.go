@@ -55,13 +55,12 @@ func sameOffer(a, b *entry) bool {
 // sameKeys reports whether two entries have the same ports and tags.
 func sameKeys(a, b *entry) bool {
 	return slices.Equal(a.in.Tags, b.in.Tags) &&
-		slices.EqualFunc(a.in.Endpoints, b.in.Endpoints, func(x, y Endpoint) bool { return slices.Equal(x.Ports, y.Ports) })
+		slices.EqualFunc(a.spots, b.spots, func(x, y spot) bool { return slices.Equal(x.portList(), y.portList()) })
 }
 
 // offer counts an entry in, or out by -1.
 func (w *writer) offer(e *entry, by int) {
-	in := e.instance()
-	types, subs := typesOf(in), subtypesOf(in)
+	types, subs := typesOf(e), subtypesOf(e)
 	if target := e.first.targets[0]; len(types) > 0 && len(target)-1 > maxLabel {
 		if l := string(appendInstance(nil, target)); by > 0 {
 			w.browse.long.Set(w.edit, l, target)
@@ -112,13 +111,14 @@ func (g *group) count(ed *hamt.Edit, e *entry, by int) {
 	}
 }
 
-// typesOf are the types of an instance, "_http._tcp" in wire form: the ports that
+// typesOf are the types of an entry, "_http._tcp" in wire form: the ports that
 // have a name, their own or that of IANA.
-func typesOf(in *Instance) []string {
+func typesOf(e *entry) []string {
 	var types []string
-	for i := range in.Endpoints {
-		for j := range in.Endpoints[i].Ports {
-			p := &in.Endpoints[i].Ports[j]
+	for i := range e.spots {
+		ports := e.spots[i].portList()
+		for j := range ports {
+			p := &ports[j]
 			if name, _ := portLabels(p); name != "" {
 				types = append(types, label("_"+name)+label("_"+p.Proto.String()))
 			}
@@ -128,10 +128,10 @@ func typesOf(in *Instance) []string {
 	return slices.Compact(types)
 }
 
-// subtypesOf are the tags of an instance as subtypes, "_v1".
-func subtypesOf(in *Instance) []string {
+// subtypesOf are the tags of an entry as subtypes, "_v1".
+func subtypesOf(e *entry) []string {
 	var subs []string
-	for _, t := range in.Tags {
+	for _, t := range e.in.Tags {
 		if l := tagLabel(t); l != "" && len(l) < maxLabel {
 			subs = append(subs, "_"+l)
 		}

@@ -109,13 +109,13 @@ func (f *filter) addresses(q *Question, a *Answer) {
 
 // setAddress makes it the A or AAAA record of endpoint i, but for owner and TTL.
 func (r *Record) setAddress(m *member, i int) {
-	ip := &m.e.in.Endpoints[i].Addr
-	if ip.Is4() {
+	s := &m.e.spots[i]
+	if s.is4 {
 		r.Type, r.size = TypeA, 4
-		*(*[4]byte)(r.head[:]) = ip.As4()
+		*(*[4]byte)(r.head[:]) = [4]byte(s.ip[12:])
 		return
 	}
-	r.Type, r.size, r.head = TypeAAAA, 16, ip.As16()
+	r.Type, r.size, r.head = TypeAAAA, 16, s.ip
 }
 
 // services collects SRV records (RFC 2782).
@@ -161,7 +161,7 @@ func (f *filter) glue(q *Question, a *Answer, m *member, group uint8) {
 
 // srv adds a record for each wanted port of the group that endpoint i belongs to.
 func (f *filter) srv(a *Answer, m *member, i int, ttl uint32) bool {
-	ports := m.e.in.Endpoints[i].Ports
+	ports := m.e.spots[i].portList()
 	for j := range ports {
 		if !f.port.has(&ports[j]) {
 			continue

@@ -23,7 +23,7 @@ func (w *writer) compile(source string, in *Instance) *entry {
 	for _, t := range in.Tags {
 		e.tags |= tagBits(tagLabel(t))
 	}
-	w.place(e)
+	w.place(e, in.Endpoints)
 	return e
 }
 
@@ -43,14 +43,14 @@ func namesOf(in *Instance) []string {
 // place finds the networks of each endpoint and groups those with the same ports.
 // Endpoints that are bound to a network and those that are not are never answered
 // together, so each kind counts its groups from the first target.
-func (w *writer) place(e *entry) {
+func (w *writer) place(e *entry, endpoints []Endpoint) {
 	var heads [2][]int // by kind, the first endpoint of each group
 	mask := uint64(0)
 	if e.in.txt != "" {
 		mask |= maskTXT
 	}
-	for i := range e.in.Endpoints {
-		ep := &e.in.Endpoints[i]
+	for i := range endpoints {
+		ep := &endpoints[i]
 		s := &e.spots[i]
 		if ep.Network != "" {
 			s.nets = setOf(netOf(e.source.Value(), ep.Network))
@@ -60,14 +60,14 @@ func (w *writer) place(e *entry) {
 		kind := 0
 		if s.nets.empty() {
 			kind = 1
-			mask |= maskAnywhere & maskOf(ep.Addr)
+			mask |= maskAnywhere & s.mask()
 		} else {
 			for n := range s.nets.all() {
-				mask |= n.mask() & maskOf(ep.Addr)
+				mask |= n.mask() & s.mask()
 			}
 		}
 		g := slices.IndexFunc(heads[kind], func(h int) bool {
-			return slices.Equal(e.in.Endpoints[h].Ports, ep.Ports)
+			return slices.Equal(endpoints[h].Ports, ep.Ports)
 		})
 		if g < 0 {
 			g = len(heads[kind])
@@ -112,10 +112,10 @@ func txtOf(meta map[string]string) string {
 const maxHost = maxLabel - len("-zzzzzz-64")
 
 // hostOf is the label that an instance wishes for: its host, or its ID made one.
-func hostOf(in *Instance) string {
-	h := asciiLower(in.Host)
+func hostOf(host, id string) string {
+	h := asciiLower(host)
 	if h == "" {
-		b := []byte(asciiLower(in.ID))
+		b := []byte(asciiLower(id))
 		for i, c := range b {
 			if !alnum(c) {
 				b[i] = '-'
@@ -125,7 +125,7 @@ func hostOf(in *Instance) string {
 	}
 	switch {
 	case h == "" || h == TagLabel:
-		return "i-" + digest(in.ID)
+		return "i-" + digest(id)
 	case len(h) > maxHost:
 		return h[:maxHost-7] + "-" + digest(h)
 	}

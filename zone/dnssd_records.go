@@ -14,10 +14,9 @@ func (s *Snapshot) listBrowsing(d Name, add func(Listed)) {
 
 // listTypes gives the records by which one instance is browsed.
 func (e *entry) listTypes(d Name, add func(owner string, on netSet, r Record)) {
-	m, in := &e.first, e.instance()
-	subs := subtypesOf(in)
+	m, subs := &e.first, subtypesOf(e)
 	l := string(appendInstance(nil, m.targets[0]))
-	for i, t := range typesOf(in) {
+	for i, t := range typesOf(e) {
 		name := l + t
 		here := Record{Type: TypePTR, TTL: e.ttl, body: name, tail: d}
 		add(services, netSet{}, Record{Type: TypePTR, TTL: e.ttl, body: t, tail: d})
@@ -28,7 +27,7 @@ func (e *entry) listTypes(d Name, add func(owner string, on netSet, r Record)) {
 		add(name, netSet{}, Record{Type: TypeTXT, TTL: e.ttl, body: e.description()})
 		set := portSetOf(t)
 		for i := range e.spots {
-			ports := e.in.Endpoints[i].Ports
+			ports := e.spots[i].portList()
 			for j := range ports {
 				if set.has(&ports[j]) {
 					srv := Record{Type: TypeSRV, TTL: e.ttl, size: 6, body: m.targets[e.spots[i].group], tail: d}

@@ -2,9 +2,11 @@ package zone
 
 import (
 	"iter"
+	"net/netip"
 	"slices"
 	"time"
 	"unique"
+	"unsafe"
 )
 
 // entry is an instance made ready for answering. It never changes once it is
@@ -17,23 +19,21 @@ type entry struct {
 	failed uint32 // the second in which its checks have failed, if it can be brought back; else 0
 	in     kept
 	source unique.Handle[string]
-	spots  []spot // one for each of in.Endpoints
+	spots  []spot // its endpoints
 	first  member // under the name of its service
 }
 
-// kept is an Instance as it is kept.
+// kept is an Instance as it is kept, less what spots and the targets say.
 type kept struct {
-	Lease     *Lease
-	Endpoints []Endpoint
-	Priority  uint16
-	Weight    uint16
-	State     State
-	Fallback  Fallback
-	ID        string
-	Service   string
-	Host      string
-	Revision  uint64
-	*more     // noMore when there is nothing in it
+	Lease    *Lease
+	Priority uint16
+	Weight   uint16
+	State    State
+	Fallback Fallback
+	hosted   bool // it has a Host: the first label of its target, unless that is in more
+	ID       string
+	Revision uint64
+	*more    // noMore when there is nothing in it
 }
 
 // more is what few instances have.
@@ -46,12 +46,50 @@ type more struct {
 	Checks  []Check
 	txt     string    // rdata of TXT (RFC 1035 §3.3.14); "" is no record
 	members []*member // under its aliases
+	service string    // Instance.Service, unless that is how its name is written anyway
+	host    string    // Instance.Host, unless it is as in the target, or empty
 }
 
-// spot is what answering needs to know of an endpoint beside itself.
+// spot is an Endpoint as it is kept, with what answering needs to know of it beside.
 type spot struct {
 	nets  netSet // the networks it is on; none is reachable from anywhere
-	group uint8  // which target it belongs to
+	first *Port  // of as many as ports says
+	ip    [16]byte
+	ports uint16
+	group uint8 // which target it belongs to
+	is4   bool  // ip is that of IPv4, in IPv6
+	named bool  // it is bound to its network by name
+}
+
+func (s *spot) portList() []Port { return unsafe.Slice(s.first, s.ports) }
+
+func (s *spot) addr() netip.Addr {
+	ip := netip.AddrFrom16(s.ip)
+	if s.is4 {
+		return ip.Unmap()
+	}
+	return ip
+}
+
+// mask is the bits of its family.
+func (s *spot) mask() uint64 {
+	if s.is4 {
+		return maskIP4
+	}
+	return maskIP6
+}
+
+func (s *spot) network() string {
+	if s.named {
+		for n := range s.nets.all() {
+			return n.name()
+		}
+	}
+	return ""
+}
+
+func (s spot) is(ep Endpoint) bool {
+	return s.addr() == ep.Addr && s.network() == ep.Network && slices.Equal(s.portList(), ep.Ports)
 }
 
 // member is an entry under one of its service names. Its targets are relative
@@ -77,30 +115,37 @@ func (m *member) service() string { return cut(m.targets[0]) }
 // read together is allocated together.
 type solo struct {
 	entry
-	targets   [1]string
-	spots     [1]spot
-	endpoints [1]Endpoint
+	targets [1]string
+	spots   [1]spot
 }
 
 // newEntry gives an entry for an instance that lacks all that is derived.
 func (w *writer) newEntry(source string, in *Instance) *entry {
 	e := new(entry)
-	endpoints := in.Endpoints
-	if len(endpoints) == 1 {
+	if len(in.Endpoints) == 1 {
 		s := new(solo)
-		s.endpoints[0] = endpoints[0]
-		s.endpoints[0].Ports = w.ports.shared(endpoints[0].Ports)
-		e, endpoints = &s.entry, s.endpoints[:]
+		e = &s.entry
 		e.spots, e.first.targets = s.spots[:], s.targets[:]
 	} else {
-		e.spots = make([]spot, len(endpoints))
+		e.spots = make([]spot, len(in.Endpoints))
+	}
+	for i := range e.spots {
+		e.spots[i] = w.newSpot(&in.Endpoints[i])
 	}
 	e.first.e, e.source = e, unique.Make(source)
 	e.in = kept{
-		Lease: in.Lease, Endpoints: endpoints, Priority: in.Priority, Weight: in.Weight, State: in.State, Fallback: in.Fallback,
-		ID: in.ID, Service: in.Service, Host: in.Host, Revision: in.Revision, more: moreOf(in),
+		Lease: in.Lease, Priority: in.Priority, Weight: in.Weight, State: in.State, Fallback: in.Fallback,
+		ID: in.ID, Revision: in.Revision, more: moreOf(in),
 	}
 	return e
+}
+
+func (w *writer) newSpot(ep *Endpoint) spot {
+	ports := w.ports.shared(ep.Ports)
+	return spot{
+		ip: ep.Addr.As16(), is4: ep.Addr.Is4(), named: ep.Network != "",
+		first: unsafe.SliceData(ports), ports: uint16(len(ports)),
+	}
 }
 
 // portLists are lists of ports that entries were made with lately. Many instances have
@@ -131,13 +176,73 @@ func moreOf(in *Instance) *more {
 
 func (e *entry) key() Key { return Key{e.source.Value(), e.in.ID} }
 
+// keepNames keeps the names that an instance was given, now that it has targets.
+func (e *entry) keepNames(in *Instance) {
+	e.in.hosted = in.Host != ""
+	if e.in.hosted && in.Host != first(e.first.targets[0]) {
+		e.ownMore().host = in.Host
+	}
+	if !isDotted(in.Service, e.first.service()) {
+		e.ownMore().service = in.Service
+	}
+}
+
+// ownMore is for changing, while the entry is not published.
+func (e *entry) ownMore() *more {
+	if e.in.more == &noMore {
+		e.in.more = new(more)
+	}
+	return e.in.more
+}
+
+// host is Instance.Host.
+func (e *entry) host() string {
+	if !e.in.hosted || e.in.host != "" {
+		return e.in.host
+	}
+	return first(e.first.targets[0])
+}
+
+// service is Instance.Service.
+func (e *entry) service() string {
+	if e.in.service != "" {
+		return e.in.service
+	}
+	return relString(e.first.service())
+}
+
+func (e *entry) isOf(service string) bool {
+	if e.in.service != "" {
+		return service == e.in.service
+	}
+	return isDotted(service, e.first.service())
+}
+
 // instance is what the entry was made of.
 func (e *entry) instance() *Instance {
 	k := &e.in
-	return &Instance{
-		ID: k.ID, Service: k.Service, Aliases: k.Aliases, Host: k.Host, Endpoints: k.Endpoints, Priority: k.Priority, Weight: k.Weight,
+	in := &Instance{
+		ID: k.ID, Service: e.service(), Aliases: k.Aliases, Host: e.host(), Priority: k.Priority, Weight: k.Weight,
 		Tags: k.Tags, Meta: k.Meta, TTL: k.TTL, State: k.State, Fallback: k.Fallback, Reason: k.Reason, Lease: k.Lease, Checks: k.Checks, Revision: k.Revision,
 	}
+	for i := range e.spots {
+		s := &e.spots[i]
+		in.Endpoints = append(in.Endpoints, Endpoint{Network: s.network(), Addr: s.addr(), Ports: s.portList()})
+	}
+	return in
+}
+
+// equals reports whether in is equal to what the entry was made of.
+func (e *entry) equals(in *Instance) bool {
+	if !e.isOf(in.Service) || e.host() != in.Host || !slices.EqualFunc(e.spots, in.Endpoints, spot.is) {
+		return false
+	}
+	k := &e.in
+	rest := Instance{
+		ID: k.ID, Service: in.Service, Aliases: k.Aliases, Host: in.Host, Endpoints: in.Endpoints, Priority: k.Priority, Weight: k.Weight,
+		Tags: k.Tags, Meta: k.Meta, TTL: k.TTL, State: k.State, Fallback: k.Fallback, Reason: k.Reason, Lease: k.Lease, Checks: k.Checks, Revision: k.Revision,
+	}
+	return rest.Equal(in)
 }
 
 // member gives the entry under service name number i; it makes the next one.

@@ -43,8 +43,14 @@ func (w *writer) yield(name string) {
 		return
 	}
 	if m, _ := parent.svc.target(name); m != nil {
-		w.move(m.e, w.compile(m.e.source.Value(), m.e.instance()))
+		w.rename(m.e)
 	}
+}
+
+// rename gives an entry the best names that are free.
+func (w *writer) rename(e *entry) {
+	in := e.instance()
+	w.move(e, in, w.compile(e.source.Value(), in))
 }
 
 // grant gives the names that became free to those that wish for them, once all is in
@@ -77,14 +83,14 @@ func (w *writer) grantHost(name, host string) {
 		if !strings.HasPrefix(m.targets[0], suffixedPrefix(host)) {
 			break
 		}
-		if hostOf(m.e.instance()) == host {
+		if hostOf(m.e.host(), m.e.in.ID) == host {
 			wishing = append(wishing, m.e)
 		}
 	}
 	slices.SortFunc(wishing, func(a, b *entry) int { return a.key().compare(b.key()) })
 	for _, e := range wishing {
 		if w.free(n.svc, host, e.groups()) {
-			w.move(e, w.compile(e.source.Value(), e.instance()))
+			w.rename(e)
 			return
 		}
 	}

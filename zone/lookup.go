@@ -283,11 +283,11 @@ func (f *filter) gives(qtype uint16, m *member, i int) bool {
 	if !f.wants(m, i) {
 		return false
 	}
-	ep := &m.e.in.Endpoints[i]
+	s := &m.e.spots[i]
 	if qtype == TypeA || qtype == TypeAAAA {
-		return maskOf(ep.Addr) == maskFamily(qtype)
+		return s.mask() == maskFamily(qtype)
 	}
-	return len(ep.Ports) > 0
+	return s.ports > 0
 }
 
 // wants reports whether the filter is about endpoint i of a member.
@@ -298,7 +298,7 @@ func (f *filter) wants(m *member, i int) bool {
 	if f.port.any() {
 		return true
 	}
-	ports := m.e.in.Endpoints[i].Ports
+	ports := m.e.spots[i].portList()
 	for j := range ports {
 		if f.port.has(&ports[j]) {
 			return true

@@ -86,6 +86,21 @@ func relString(rel string) string {
 	return b.String()
 }
 
+// isDotted reports whether s is relString of labels that have only what needs no escape.
+func isDotted(s, rel string) bool {
+	for ; rel != ""; rel = cut(rel) {
+		rest, ok := strings.CutPrefix(s, first(rel))
+		if cut(rel) != "" && ok {
+			rest, ok = strings.CutPrefix(rest, ".")
+		}
+		if !ok {
+			return false
+		}
+		s = rest
+	}
+	return s == ""
+}
+
 // parseLabels reads dotted labels into wire form without the root label.
 func parseLabels(s string) (string, error) {
 	out := make([]byte, 0, len(s)+1)

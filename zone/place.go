@@ -2,36 +2,36 @@ package zone
 
 import "slices"
 
-// replace puts an entry in the place of an old one, which may be nil. One that has the
+// replace puts an instance in the place of an old one, which may be nil. One that has the
 // names of the old one takes its place, and what both have alike stays as it is.
-func (w *writer) replace(old, e *entry) {
-	if old == nil || !sameNames(old, e) {
-		w.move(old, e)
+func (w *writer) replace(old *entry, source string, in *Instance) {
+	e := w.compile(source, in)
+	if old == nil || !old.isNamed(in) || old.groups() != e.groups() {
+		w.move(old, in, e)
 		return
 	}
 	w.changed = true
 	w.enter(e)
 	w.swap(old, e)
+	e.keepNames(in)
 	w.holders.swap(w.edit, &old.first, &e.first)
 	w.rebrowse(old, e)
 }
 
-// sameNames reports whether an entry can have the targets that another one of its key has.
-func sameNames(a, b *entry) bool {
-	return a.in.Host == b.in.Host && a.in.Service == b.in.Service && slices.Equal(a.in.Aliases, b.in.Aliases) && a.groups() == b.groups()
+// isNamed reports whether the entry has the names that an instance is to have.
+func (e *entry) isNamed(in *Instance) bool {
+	return e.host() == in.Host && e.isOf(in.Service) && slices.Equal(e.in.Aliases, in.Aliases)
 }
 
 // move takes an old entry, which may be nil, out of its services, and puts another
 // one into its own, with the best names that are free.
-func (w *writer) move(old, e *entry) {
+func (w *writer) move(old *entry, in *Instance, e *entry) {
 	if old != nil {
 		w.remove(old)
 	}
 	w.changed = true
-	w.enter(e)
 	// All services first: one of them may claim the name of a host in another.
-	in := e.instance()
-	names, wish := namesOf(in), hostOf(in)
+	names, wish := namesOf(in), hostOf(in.Host, in.ID)
 	for _, name := range names {
 		if _, created := w.service(name); created {
 			w.yield(name)
@@ -43,6 +43,8 @@ func (w *writer) move(old, e *entry) {
 		m.targets = targetsOf(m.targets, w.hostFor(svc, e, wish), svc.name, e.groups())
 		svc.change(nil, m, &w.sets)
 	}
+	e.keepNames(in)
+	w.enter(e)
 	w.holders.add(w.edit, &e.first)
 	w.rebrowse(old, e)
 }

@@ -23,7 +23,7 @@ func (s *Snapshot) Names(k Key) []Name {
 	}
 	d := s.domains[0]
 	var names []Name
-	sets := slices.DeleteFunc(keysOf(e.instance()), func(k string) bool { return k == httpsLabel })
+	sets := slices.DeleteFunc(keysOf(e), func(k string) bool { return k == httpsLabel })
 	for m := range e.members() {
 		service := m.service()
 		names = append(names, Name(service)+d)
@@ -79,7 +79,9 @@ func (s *Snapshot) Records() iter.Seq[Listed] {
 				}
 			}
 		}
-		slices.SortFunc(all, (Listed).compare)
+		slices.SortFunc(all, func(a, b Listed) int {
+			return cmp.Or(a.compare(b), cmp.Compare(a.TTL, b.TTL)) // of repetitions the shortest stays, as in answers
+		})
 		all = slices.CompactFunc(all, func(a, b Listed) bool { return a.compare(b) == 0 })
 		for _, l := range all {
 			if !yield(l) {
@@ -92,7 +94,7 @@ func (s *Snapshot) Records() iter.Seq[Listed] {
 // list gives the records of one member.
 func (m *member) list(service string, d Name, add func(owner string, on netSet, r Record)) {
 	e := m.e
-	sets := setsOf(e.instance())
+	sets := setsOf(e)
 	for i := range e.spots {
 		g, on := e.spots[i].group, e.spots[i].nets
 		r := Record{TTL: e.ttl}
@@ -104,7 +106,7 @@ func (m *member) list(service string, d Name, add func(owner string, on netSet, 
 				add(set+service, on, r)
 			}
 		}
-		ports := e.in.Endpoints[i].Ports
+		ports := e.spots[i].portList()
 		for j := range ports {
 			srv := Record{Type: TypeSRV, TTL: e.ttl, size: 6, body: m.targets[g], tail: d}
 			srvHead(&srv.head, &e.in, &ports[j])
@@ -129,7 +131,7 @@ func (m *member) list(service string, d Name, add func(owner string, on netSet, 
 func (m *member) listPointers(d Name, add func(Listed)) {
 	for i := range m.e.spots {
 		add(Listed{
-			Owner:  ReverseName(m.e.in.Endpoints[i].Addr),
+			Owner:  ReverseName(m.e.spots[i].addr()),
 			Record: Record{Type: TypePTR, TTL: m.e.ttl, body: m.targets[m.e.spots[i].group], tail: d},
 		})
 	}

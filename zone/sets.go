@@ -49,7 +49,7 @@ func (s *sets) changed(ed *hamt.Edit, old, m *member, before, after list) *sets 
 	e := edited{sets: *s, edit: ed, size: after.len()}
 	var gone, keys []string
 	if m != nil {
-		keys = keysOf(m.e.instance())
+		keys = keysOf(m.e)
 		e.split(before, m, keys)
 	}
 	switch {
@@ -57,7 +57,7 @@ func (s *sets) changed(ed *hamt.Edit, old, m *member, before, after list) *sets 
 	case m != nil && sameKeys(old.e, m.e):
 		gone = keys
 	default:
-		gone = keysOf(old.e.instance())
+		gone = keysOf(old.e)
 	}
 	for _, k := range gone {
 		if l, ok := e.parts.Get(k); ok && !has(keys, k) {
@@ -156,20 +156,21 @@ func (l *setLists) shared(s *sets) *sets {
 	return *at
 }
 
-// keysOf are the keys of all sets that an instance is in: by its ports, its tags and for
+// keysOf are the keys of all sets that an entry is in: by its ports, its tags and for
 // HTTPS, in order and without repetition.
-func keysOf(in *Instance) []string {
-	keys := append(setsOf(in), httpsSetsOf(in)...)
+func keysOf(e *entry) []string {
+	keys := append(setsOf(e), httpsSetsOf(e)...)
 	slices.Sort(keys)
 	return slices.Compact(keys)
 }
 
 // setsOf are those by ports and tags.
-func setsOf(in *Instance) []string {
+func setsOf(e *entry) []string {
 	var keys []string
-	for i := range in.Endpoints {
-		for j := range in.Endpoints[i].Ports {
-			p := &in.Endpoints[i].Ports[j]
+	for i := range e.spots {
+		ports := e.spots[i].portList()
+		for j := range ports {
+			p := &ports[j]
 			name, number := portLabels(p)
 			proto := label("_" + p.Proto.String())
 			if name != "" {
@@ -178,7 +179,7 @@ func setsOf(in *Instance) []string {
 			keys = append(keys, label("_"+number)+proto)
 		}
 	}
-	for _, t := range in.Tags {
+	for _, t := range e.in.Tags {
 		if l := tagLabel(t); l != "" {
 			keys = append(keys, label(l)+label(TagLabel))
 		}

@@ -76,10 +76,11 @@ const httpsLabel = "\x06_https"
 const portHTTPS = "\x06_https\x04_tcp"
 
 // httpsSetsOf are the keys of the sets that an instance is in for HTTPS.
-func httpsSetsOf(in *Instance) (keys []string) {
-	for i := range in.Endpoints {
-		for j := range in.Endpoints[i].Ports {
-			if p := &in.Endpoints[i].Ports[j]; p.https() {
+func httpsSetsOf(e *entry) (keys []string) {
+	for i := range e.spots {
+		ports := e.spots[i].portList()
+		for j := range ports {
+			if p := &ports[j]; p.https() {
 				_, number := portLabels(p)
 				keys = append(keys, label("_"+number)+httpsLabel)
 			}
@@ -109,7 +110,7 @@ func (f *filter) https(q *Question, a *Answer) {
 	}
 	f.located(q, a, func(m *member, i int) bool {
 		near := func(j int) bool { return f.chosen.holds(&q.View, m, j) }
-		ports := m.e.in.Endpoints[i].Ports
+		ports := m.e.spots[i].portList()
 		for j := range ports {
 			if !f.port.has(&ports[j]) {
 				continue
@@ -166,8 +167,8 @@ func appendHints(b []byte, key int, m *member, i int, near func(int) bool) []byt
 	begin := len(b)
 	b = appendParam(b, key, 0)
 	for j := range m.e.spots {
-		ip := m.e.in.Endpoints[j].Addr
-		twice := slices.ContainsFunc(m.e.in.Endpoints[:j], func(e Endpoint) bool { return e.Addr == ip })
+		ip := m.e.spots[j].addr()
+		twice := slices.ContainsFunc(m.e.spots[:j], func(s spot) bool { return s.addr() == ip })
 		if ip.Is4() == (key == paramIPv4Hint) && m.e.spots[j].group == m.e.spots[i].group && !twice && near(j) {
 			b = append(b, ip.AsSlice()...)
 		}
@@ -185,7 +186,7 @@ func (m *member) listHTTPS(service string, d Name, add func(owner string, on net
 	for i := range m.e.spots {
 		nets := m.e.spots[i].nets
 		same := func(j int) bool { return m.e.spots[j].nets == nets }
-		ports := m.e.in.Endpoints[i].Ports
+		ports := m.e.spots[i].portList()
 		for j := range ports {
 			p := &ports[j]
 			if !p.https() {

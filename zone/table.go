@@ -49,13 +49,6 @@ func maskFamily(qtype uint16) uint64 {
 	return maskAll
 }
 
-func maskOf(a netip.Addr) uint64 {
-	if a.Is4() {
-		return maskIP4
-	}
-	return maskIP6
-}
-
 var maskSeed = maphash.MakeSeed()
 
 func (n netID) mask() uint64 {

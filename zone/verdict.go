@@ -77,5 +77,5 @@ func (w *writer) setVerdict(v *Verdict) {
 		return
 	}
 	next.State, next.Reason = now.state, now.reason
-	w.replace(old, w.compile(v.Key.Source, next))
+	w.replace(old, v.Key.Source, next)
 }
