@@ -134,12 +134,12 @@ func (a *api) putInstance(w http.ResponseWriter, r *request) *problem {
 	b := parseBody(r.body, &f)
 	b.sender = senderOf(r)
 	reg := a.registrationOf(idOf(service, id), id, b, &f)
-	f.ofTargets(reg, b.sender)
+	f.ofTargets(&reg, b.sender)
 	if len(f) > 0 {
 		return badRequest(f)
 	}
 	in := reg.in
-	o := a.do(r.Context(), in.ID, senderOf(r), register(reg))
+	o := a.do(r.Context(), in.ID, senderOf(r), register(&reg))
 	if o.err != nil {
 		return problemOf(o.err)
 	}

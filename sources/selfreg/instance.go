@@ -13,7 +13,7 @@ import (
 
 // registrationOf makes an instance of what a service told; key is idOf(service, id). All
 // that is wrong is in the faults.
-func (s *Source) registrationOf(key, id string, b body, f *faults) *registration {
+func (s *Source) registrationOf(key, id string, b body, f *faults) registration {
 	in := b.in
 	// One string for what lives as long: the request that they come from is longer.
 	in.ID = key
@@ -43,19 +43,19 @@ func (s *Source) registrationOf(key, id string, b body, f *faults) *registration
 		in.Endpoints = append(in.Endpoints, zone.Endpoint{Addr: a.Unmap(), Ports: b.ports})
 	}
 	f.ofInstance(&in)
-	return &registration{in, b.period, b.sender}
+	return registration{in, b.period, b.sender}
 }
 
 // ofAddresses adds what the zone would take, and no client could use.
 func (f *faults) ofAddresses(addrs []netip.Addr) {
 	for i, a := range addrs {
-		path := fmt.Sprintf("addresses[%d]", i)
+		wrong := func(reason string) { f.add(fmt.Sprintf("addresses[%d]", i), reason) }
 		same := func(o netip.Addr) bool { return o.Unmap() == a.Unmap() }
 		switch {
 		case a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "":
-			f.add(path, "must not be link-local: DNS cannot say on which link it is")
+			wrong("must not be link-local: DNS cannot say on which link it is")
 		case a.IsValid() && slices.IndexFunc(addrs, same) < i:
-			f.add(path, "must not be given twice")
+			wrong("must not be given twice")
 		}
 	}
 }
@@ -115,15 +115,20 @@ func hostOf(id string) string {
 // All addresses have the same ports, which are looked at once.
 func (f *faults) ofInstance(in *zone.Instance) {
 	check := *in
-	check.Endpoints = slices.Clone(in.Endpoints)
-	for i := range check.Endpoints[1:] {
-		check.Endpoints[1+i].Ports = nil
+	if len(in.Endpoints) > 1 {
+		check.Endpoints = slices.Clone(in.Endpoints)
+		for i := range check.Endpoints[1:] {
+			check.Endpoints[1+i].Ports = nil
+		}
 	}
 	if n := len(in.Endpoints) * len(in.Endpoints[0].Ports); n > maxPorts {
 		f.add("ports", fmt.Sprintf("must be at most %d, counted once for each address", maxPorts))
 	}
 	known := len(*f) == 0 // what is wrong may be the port of the check
 	err := check.Validate()
+	if err == nil {
+		return
+	}
 	list := []error{err}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		list = many.Unwrap()

@@ -43,7 +43,7 @@ func (s *Source) take(records map[string][]byte) {
 			delete(records, id)
 			continue
 		}
-		records[id] = []byte(encode(r))
+		records[id] = []byte(encode(&r))
 	}
 	for id, data := range records {
 		kept := record(data)
@@ -63,7 +63,7 @@ func (s *Source) kept(id string) record {
 }
 
 // read gives a registration that is in force, with its lease.
-func (s *Source) read(id string) (*registration, faults) {
+func (s *Source) read(id string) (registration, faults) {
 	var f faults
 	data, l := s.leases.Kept(id)
 	r := s.recorded(id, parseRecord(record(data), &f), &f)
@@ -72,7 +72,7 @@ func (s *Source) read(id string) (*registration, faults) {
 }
 
 // recorded makes an instance of what a record says.
-func (s *Source) recorded(key string, b body, f *faults) *registration {
+func (s *Source) recorded(key string, b body, f *faults) registration {
 	_, id := splitID(key)
 	return s.registrationOf(key, id, b, f)
 }

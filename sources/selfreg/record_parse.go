@@ -27,16 +27,16 @@ func periodOf(n uint64) time.Duration {
 
 // parseRecord reads a registration as encode has written it. Its texts are parts of the
 // record. What it says may still be what nobody could register.
-func parseRecord(r record, f *faults) (b body) {
-	b.in.State = zone.Up
-	p := parser{fields{rest: string(r)}, &b, f}
+func parseRecord(r record, f *faults) body {
+	p := parser{fields: fields{rest: string(r)}, faults: f}
+	p.in.State = zone.Up
 	for len(p.rest) > 0 && !p.bad {
 		p.field()
 	}
-	if p.bad || b.period == 0 {
+	if p.bad || p.period == 0 {
 		f.add("", "must be as this version writes it")
 	}
-	return b
+	return p.body
 }
 
 // fields reads values one after another. When there is none that could be, it is bad,
@@ -88,7 +88,7 @@ func (f *fields) short() uint16 {
 // parser reads the fields of a record into a body.
 type parser struct {
 	fields
-	*body
+	body   // not a pointer, because what is read of a record escapes
 	faults *faults
 }
 
@@ -171,7 +171,9 @@ func (p *parser) check() {
 		p.bad = true
 		return
 	}
-	p.faults.check(&p.in.Checks)("check", v)
+	var checks []zone.Check // which escapes
+	p.faults.check(&checks)("check", v)
+	p.in.Checks = checks
 }
 
 // parseOldRecord reads a registration as older versions have written it: a body, with

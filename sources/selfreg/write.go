@@ -53,7 +53,7 @@ func (s *Source) setState(id string, state zone.State) func(record) *registratio
 			panic("selfreg: a record cannot be read: " + f[0].Reason) // it could, when it was published
 		}
 		next.in.State, next.in.Reason = state, reasonOf(state)
-		return next
+		return &next
 	}
 }
 
