@@ -136,15 +136,15 @@ func (a *Ahead) members(ms []*member) {
 	var targets [MaxAhead * seats]string
 	var entries [MaxAhead * seats]*entry
 	for i, m := range ms {
-		entries[i], targets[i] = m.e, m.targets[0]
+		entries[i], targets[i] = m.e, m.target
 	}
 	for i, e := range entries[:len(ms)] {
 		a.seen += e.mask + uint64(targets[i][0])
 		if e.in.Lease != nil {
 			a.seen += uint64(e.in.Lease.Deadline())
 		}
-		for i := range e.spots[:min(1, len(e.spots))] {
-			a.seen += uint64(e.spots[i].group) + uint64(e.spots[i].ports) + uint64(e.spots[i].ip[15])
+		for i := range e.spots()[:min(1, len(e.spots()))] {
+			a.seen += uint64(e.spots()[i].group) + uint64(e.spots()[i].ports) + uint64(e.spots()[i].ip[15])
 		}
 	}
 }

@@ -335,7 +335,7 @@ func (w *writer) setNetworks(source string, o *owned, networks []Network) {
 func (w *writer) movedBy(prefixes []netip.Prefix) []*entry {
 	var found []*entry
 	for e := range w.entries() {
-		if slices.ContainsFunc(e.spots, func(s spot) bool {
+		if slices.ContainsFunc(e.spots(), func(s spot) bool {
 			return !s.named && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(s.addr()) })
 		}) {
 			found = append(found, e)

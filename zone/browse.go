@@ -49,19 +49,19 @@ func (w *writer) rebrowse(old, e *entry) {
 
 // sameOffer reports whether two entries are browsed under the same names.
 func sameOffer(a, b *entry) bool {
-	return a.first.targets[0] == b.first.targets[0] && (a.mask == 0) == (b.mask == 0) && sameKeys(a, b)
+	return a.first.target == b.first.target && (a.mask == 0) == (b.mask == 0) && sameKeys(a, b)
 }
 
 // sameKeys reports whether two entries have the same ports and tags.
 func sameKeys(a, b *entry) bool {
 	return slices.Equal(a.in.Tags, b.in.Tags) &&
-		slices.EqualFunc(a.spots, b.spots, func(x, y spot) bool { return slices.Equal(x.portList(), y.portList()) })
+		slices.EqualFunc(a.spots(), b.spots(), func(x, y spot) bool { return slices.Equal(x.portList(), y.portList()) })
 }
 
 // offer counts an entry in, or out by -1.
 func (w *writer) offer(e *entry, by int) {
 	types, subs := typesOf(e), subtypesOf(e)
-	if target := e.first.targets[0]; len(types) > 0 && len(target)-1 > maxLabel {
+	if target := e.first.target; len(types) > 0 && len(target)-1 > maxLabel {
 		if l := string(appendInstance(nil, target)); by > 0 {
 			w.browse.long.Set(w.edit, l, target)
 		} else {
@@ -115,8 +115,8 @@ func (g *group) count(ed *hamt.Edit, e *entry, by int) {
 // have a name, their own or that of IANA.
 func typesOf(e *entry) []string {
 	var types []string
-	for i := range e.spots {
-		ports := e.spots[i].portList()
+	for i := range e.spots() {
+		ports := e.spots()[i].portList()
 		for j := range ports {
 			p := &ports[j]
 			if name, _ := portLabels(p); name != "" {

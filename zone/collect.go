@@ -17,8 +17,8 @@ func (f *filter) scope(q *Question, a *Answer) scope {
 	found := none
 	look := func(mask uint64, as scope, match func(netSet) bool) bool {
 		f.each(q, a, mask, func(m *member) bool {
-			for i := range m.e.spots {
-				if match(m.e.spots[i].nets) {
+			for i := range m.e.spots() {
+				if match(m.e.spots()[i].nets) {
 					found = as
 					return false
 				}
@@ -52,7 +52,7 @@ func (s scope) mask(q *Question) uint64 {
 
 // holds reports whether endpoint i of a member is in scope.
 func (s scope) holds(v *View, m *member, i int) bool {
-	nets := m.e.spots[i].nets
+	nets := m.e.spots()[i].nets
 	switch s {
 	case local:
 		return v.has(nets) || nets.empty() && m.e.mask&maskUnbound != 0
@@ -88,7 +88,7 @@ func (f *filter) collect(q *Question, a *Answer) {
 func (f *filter) addresses(q *Question, a *Answer) {
 	s := f.scope(q, a)
 	take := func(m *member) bool {
-		for i := range m.e.spots {
+		for i := range m.e.spots() {
 			if !s.holds(&q.View, m, i) || !f.gives(q.Type, m, i) {
 				continue
 			}
@@ -109,7 +109,7 @@ func (f *filter) addresses(q *Question, a *Answer) {
 
 // setAddress makes it the A or AAAA record of endpoint i, but for owner and TTL.
 func (r *Record) setAddress(m *member, i int) {
-	s := &m.e.spots[i]
+	s := &m.e.spots()[i]
 	if s.is4 {
 		r.Type, r.size = TypeA, 4
 		*(*[4]byte)(r.head[:]) = [4]byte(s.ip[12:])
@@ -131,8 +131,8 @@ func (f *filter) located(q *Question, a *Answer, add func(m *member, i int) bool
 	f.begin(q, s)
 	f.each(q, a, s.mask(q), func(m *member) bool {
 		var done uint64 // groups with records in the answer
-		for i := range m.e.spots {
-			g := m.e.spots[i].group
+		for i := range m.e.spots() {
+			g := m.e.spots()[i].group
 			if done&(1<<g) != 0 || !s.holds(&q.View, m, i) || !f.gives(q.Type, m, i) {
 				continue
 			}
@@ -150,9 +150,9 @@ func (f *filter) located(q *Question, a *Answer, add func(m *member, i int) bool
 
 // glue adds the addresses of a target.
 func (f *filter) glue(q *Question, a *Answer, m *member, group uint8) {
-	for i := range m.e.spots {
-		if m.e.spots[i].group == group && f.chosen.holds(&q.View, m, i) && len(a.Additional) < a.max {
-			r := Record{owner: m.targets[group], TTL: m.ttlAt(q.Now)}
+	for i := range m.e.spots() {
+		if m.e.spots()[i].group == group && f.chosen.holds(&q.View, m, i) && len(a.Additional) < a.max {
+			r := Record{owner: m.to(group), TTL: m.ttlAt(q.Now)}
 			r.setAddress(m, i)
 			a.addAdditional(&r)
 		}
@@ -161,13 +161,13 @@ func (f *filter) glue(q *Question, a *Answer, m *member, group uint8) {
 
 // srv adds a record for each wanted port of the group that endpoint i belongs to.
 func (f *filter) srv(a *Answer, m *member, i int, ttl uint32) bool {
-	ports := m.e.spots[i].portList()
+	ports := m.e.spots()[i].portList()
 	for j := range ports {
 		if !f.port.has(&ports[j]) {
 			continue
 		}
-		g := m.e.spots[i].group
-		r := Record{Type: TypeSRV, TTL: ttl, size: 6, body: m.targets[g], tail: a.Apex}
+		g := m.e.spots()[i].group
+		r := Record{Type: TypeSRV, TTL: ttl, size: 6, body: m.to(g), tail: a.Apex}
 		srvHead(&r.head, &m.e.in, &ports[j])
 		if !a.addFor(&r, m, g) {
 			return false

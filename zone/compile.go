@@ -51,7 +51,7 @@ func (w *writer) place(e *entry, endpoints []Endpoint) {
 	}
 	for i := range endpoints {
 		ep := &endpoints[i]
-		s := &e.spots[i]
+		s := &e.spots()[i]
 		if ep.Network != "" {
 			s.nets = setOf(netOf(e.source.Value(), ep.Network))
 		} else {
@@ -152,17 +152,6 @@ func digest(s string) string {
 	h.Write([]byte(s))
 	d := strconv.FormatUint(h.Sum64()%(36*36*36*36*36*36), 36)
 	return strings.Repeat("0", 6-len(d)) + d
-}
-
-// targetsOf gives the names of an instance's groups under a service, in t if they fit.
-func targetsOf(t []string, host, service string, groups uint8) []string {
-	if len(t) != int(groups) {
-		t = make([]string, groups)
-	}
-	for g := range t {
-		t[g] = label(groupLabel(host, uint8(g))) + service
-	}
-	return t
 }
 
 func groupLabel(host string, g uint8) string {

@@ -38,7 +38,7 @@ const maxAlong = 64
 func (s *Snapshot) listInstances(l *listing, q *Question, a *Answer) {
 	port := portSetOf(l.set)
 	s.members(l, q, a, func(m *member) bool {
-		name := a.made(func(b []byte) []byte { return append(appendInstance(b, m.targets[0]), l.set...) })
+		name := a.made(func(b []byte) []byte { return append(appendInstance(b, m.target), l.set...) })
 		if !a.add(Record{Type: TypePTR, TTL: m.ttlAt(q.Now), body: name, tail: a.Apex}) {
 			return false
 		}

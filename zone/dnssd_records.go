@@ -15,7 +15,7 @@ func (s *Snapshot) listBrowsing(d Name, add func(Listed)) {
 // listTypes gives the records by which one instance is browsed.
 func (e *entry) listTypes(d Name, add func(owner string, on netSet, r Record)) {
 	m, subs := &e.first, subtypesOf(e)
-	l := string(appendInstance(nil, m.targets[0]))
+	l := string(appendInstance(nil, m.target))
 	for i, t := range typesOf(e) {
 		name := l + t
 		here := Record{Type: TypePTR, TTL: e.ttl, body: name, tail: d}
@@ -26,13 +26,13 @@ func (e *entry) listTypes(d Name, add func(owner string, on netSet, r Record)) {
 		}
 		add(name, netSet{}, Record{Type: TypeTXT, TTL: e.ttl, body: e.description()})
 		set := portSetOf(t)
-		for i := range e.spots {
-			ports := e.spots[i].portList()
+		for i := range e.spots() {
+			ports := e.spots()[i].portList()
 			for j := range ports {
 				if set.has(&ports[j]) {
-					srv := Record{Type: TypeSRV, TTL: e.ttl, size: 6, body: m.targets[e.spots[i].group], tail: d}
+					srv := Record{Type: TypeSRV, TTL: e.ttl, size: 6, body: m.to(e.spots()[i].group), tail: d}
 					srvHead(&srv.head, &e.in, &ports[j])
-					add(name, e.spots[i].nets, srv)
+					add(name, e.spots()[i].nets, srv)
 				}
 			}
 		}

@@ -10,17 +10,17 @@ import (
 )
 
 // entry is an instance made ready for answering. It never changes once it is
-// published. What a lookup reads of each member stands first, on one line of the
-// processor's cache, and what few instances have is kept apart.
+// published. What a lookup reads of each member stands first, and what few instances have
+// is kept apart.
 type entry struct {
 	mask   uint64 // 0 unless up, or failed: nothing of it is answered
 	tags   uint64 // bits of its tags by their hash
 	ttl    uint32
 	failed uint32 // the second in which its checks have failed, if it can be brought back; else 0
+	spot   *spot  // the first of spots
+	first  member // under the name of its service
 	in     kept
 	source unique.Handle[string]
-	spots  []spot // its endpoints
-	first  member // under the name of its service
 }
 
 // kept is an Instance as it is kept, less what spots and the targets say.
@@ -30,7 +30,8 @@ type kept struct {
 	Weight   uint16
 	State    State
 	Fallback Fallback
-	hosted   bool // it has a Host: the first label of its target, unless that is in more
+	hosted   bool  // it has a Host: the first label of its target, unless that is in more
+	places   uint8 // how many spots there are
 	ID       string
 	Revision uint64
 	*more    // noMore when there is nothing in it
@@ -71,6 +72,9 @@ func (s *spot) addr() netip.Addr {
 	return ip
 }
 
+// spots are the endpoints of an entry.
+func (e *entry) spots() []spot { return unsafe.Slice(e.spot, e.in.places) }
+
 // mask is the bits of its family.
 func (s *spot) mask() uint64 {
 	if s.is4 {
@@ -95,47 +99,74 @@ func (s spot) is(ep Endpoint) bool {
 // member is an entry under one of its service names. Its targets are relative
 // names in wire form: "<host>.<service>", "<host>-2.<service>", ….
 type member struct {
-	e       *entry
-	targets []string
+	e      *entry
+	target string
+	beside *[]string // targets of its other groups; nil: there is one
+}
+
+// to is the target of a group.
+func (m *member) to(group uint8) string {
+	if group == 0 {
+		return m.target
+	}
+	return (*m.beside)[group-1]
+}
+
+// targets are those of all groups.
+func (m *member) targets() []string {
+	if m.beside == nil {
+		return []string{m.target}
+	}
+	return append([]string{m.target}, *m.beside...)
+}
+
+// setTargets gives it the names of a host's groups under a service.
+func (m *member) setTargets(host, service string, groups uint8) {
+	m.target = label(host) + service
+	if groups == 1 {
+		return
+	}
+	m.beside = new([]string)
+	for g := uint8(1); g < groups; g++ {
+		*m.beside = append(*m.beside, label(groupLabel(host, g))+service)
+	}
 }
 
 // groups is how many targets each member needs.
 func (e *entry) groups() uint8 {
 	n := uint8(1)
-	for i := range e.spots {
-		n = max(n, e.spots[i].group+1)
+	for i := range e.spots() {
+		n = max(n, e.spots()[i].group+1)
 	}
 	return n
 }
 
 // service is the name of the service, relative and in wire form.
-func (m *member) service() string { return cut(m.targets[0]) }
+func (m *member) service() string { return cut(m.target) }
 
-// solo is an entry with all that one with one endpoint and one target has: what is
-// read together is allocated together.
+// solo is an entry with its endpoint, if it has one: what is read together is allocated
+// together.
 type solo struct {
 	entry
-	targets [1]string
-	spots   [1]spot
+	spots [1]spot
 }
 
 // newEntry gives an entry for an instance that lacks all that is derived.
 func (w *writer) newEntry(source string, in *Instance) *entry {
 	e := new(entry)
-	if len(in.Endpoints) == 1 {
+	if n := len(in.Endpoints); n == 1 {
 		s := new(solo)
-		e = &s.entry
-		e.spots, e.first.targets = s.spots[:], s.targets[:]
+		e, s.spot = &s.entry, &s.spots[0]
 	} else {
-		e.spots = make([]spot, len(in.Endpoints))
-	}
-	for i := range e.spots {
-		e.spots[i] = w.newSpot(&in.Endpoints[i])
+		e.spot = unsafe.SliceData(make([]spot, n))
 	}
 	e.first.e, e.source = e, unique.Make(source)
 	e.in = kept{
-		Lease: in.Lease, Priority: in.Priority, Weight: in.Weight, State: in.State, Fallback: in.Fallback,
+		Lease: in.Lease, Priority: in.Priority, Weight: in.Weight, State: in.State, Fallback: in.Fallback, places: uint8(len(in.Endpoints)),
 		ID: in.ID, Revision: in.Revision, more: moreOf(in),
+	}
+	for i := range in.Endpoints {
+		e.spots()[i] = w.newSpot(&in.Endpoints[i])
 	}
 	return e
 }
@@ -179,7 +210,7 @@ func (e *entry) key() Key { return Key{e.source.Value(), e.in.ID} }
 // keepNames keeps the names that an instance was given, now that it has targets.
 func (e *entry) keepNames(in *Instance) {
 	e.in.hosted = in.Host != ""
-	if e.in.hosted && in.Host != first(e.first.targets[0]) {
+	if e.in.hosted && in.Host != first(e.first.target) {
 		e.ownMore().host = in.Host
 	}
 	if !isDotted(in.Service, e.first.service()) {
@@ -200,7 +231,7 @@ func (e *entry) host() string {
 	if !e.in.hosted || e.in.host != "" {
 		return e.in.host
 	}
-	return first(e.first.targets[0])
+	return first(e.first.target)
 }
 
 // service is Instance.Service.
@@ -225,8 +256,8 @@ func (e *entry) instance() *Instance {
 		ID: k.ID, Service: e.service(), Aliases: k.Aliases, Host: e.host(), Priority: k.Priority, Weight: k.Weight,
 		Tags: k.Tags, Meta: k.Meta, TTL: k.TTL, State: k.State, Fallback: k.Fallback, Reason: k.Reason, Lease: k.Lease, Checks: k.Checks, Revision: k.Revision,
 	}
-	for i := range e.spots {
-		s := &e.spots[i]
+	for i := range e.spots() {
+		s := &e.spots()[i]
 		in.Endpoints = append(in.Endpoints, Endpoint{Network: s.network(), Addr: s.addr(), Ports: s.portList()})
 	}
 	return in
@@ -234,7 +265,7 @@ func (e *entry) instance() *Instance {
 
 // equals reports whether in is equal to what the entry was made of.
 func (e *entry) equals(in *Instance) bool {
-	if !e.isOf(in.Service) || e.host() != in.Host || !slices.EqualFunc(e.spots, in.Endpoints, spot.is) {
+	if !e.isOf(in.Service) || e.host() != in.Host || !slices.EqualFunc(e.spots(), in.Endpoints, spot.is) {
 		return false
 	}
 	k := &e.in

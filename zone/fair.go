@@ -65,7 +65,7 @@ func (f *filter) answers(q *Question, s scope, m *member) bool {
 	if !f.sees(q, m, s.mask(q)) {
 		return false
 	}
-	for i := range m.e.spots {
+	for i := range m.e.spots() {
 		if s.holds(&q.View, m, i) && f.gives(q.Type, m, i) {
 			return true
 		}

@@ -17,7 +17,7 @@ type holders struct {
 }
 
 // HashKey is the address of a member that has one.
-func (m *member) HashKey() netip.Addr { return m.e.spots[0].addr() }
+func (m *member) HashKey() netip.Addr { return m.e.spots()[0].addr() }
 
 // alone gives the one who has an address, when it is only one.
 func (h *holders) alone(ip netip.Addr) (*member, bool) {
@@ -28,7 +28,7 @@ func (h *holders) alone(ip netip.Addr) (*member, bool) {
 }
 
 func (h *holders) setAlone(ed *hamt.Edit, ip netip.Addr, m *member) {
-	if len(m.e.spots) == 1 {
+	if len(m.e.spots()) == 1 {
 		h.lone.Put(ed, m)
 	} else {
 		h.each.Set(ed, ip, m)
@@ -65,7 +65,7 @@ func (h *holders) remove(ed *hamt.Edit, m *member) {
 			h.unsetAlone(ed, ip)
 			continue
 		}
-		if l = l.without(m.targets[0]); l.len() > 1 {
+		if l = l.without(m.target); l.len() > 1 {
 			h.many.Set(ed, ip, l)
 			continue
 		}
@@ -76,7 +76,7 @@ func (h *holders) remove(ed *hamt.Edit, m *member) {
 
 // swap puts a member in the place of another with its targets.
 func (h *holders) swap(ed *hamt.Edit, old, m *member) {
-	if !slices.EqualFunc(old.e.spots, m.e.spots, func(a, b spot) bool { return a.addr() == b.addr() }) {
+	if !slices.EqualFunc(old.e.spots(), m.e.spots(), func(a, b spot) bool { return a.addr() == b.addr() }) {
 		h.remove(ed, old)
 		h.add(ed, m)
 		return
@@ -93,9 +93,9 @@ func (h *holders) swap(ed *hamt.Edit, old, m *member) {
 // addrs are the addresses of an entry, without repetition.
 func (e *entry) addrs() iter.Seq[netip.Addr] {
 	return func(yield func(netip.Addr) bool) {
-		for i := range e.spots {
-			ip := e.spots[i].addr()
-			twice := slices.ContainsFunc(e.spots[:i], func(o spot) bool { return o.addr() == ip })
+		for i := range e.spots() {
+			ip := e.spots()[i].addr()
+			twice := slices.ContainsFunc(e.spots()[:i], func(o spot) bool { return o.addr() == ip })
 			if !twice && !yield(ip) {
 				return
 			}

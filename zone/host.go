@@ -80,7 +80,7 @@ func (w *writer) grantHost(name, host string) {
 	}
 	var wishing []*entry
 	for m := range n.svc.members.after(suffixedPrefix(host)) {
-		if !strings.HasPrefix(m.targets[0], suffixedPrefix(host)) {
+		if !strings.HasPrefix(m.target, suffixedPrefix(host)) {
 			break
 		}
 		if hostOf(m.e.host(), m.e.in.ID) == host {

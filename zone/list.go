@@ -66,7 +66,7 @@ func newChunk(m []*member) *chunk {
 	return c
 }
 
-func (x *member) compare(target string) int { return strings.Compare(x.targets[0], target) }
+func (x *member) compare(target string) int { return strings.Compare(x.target, target) }
 
 // position is where a member stands in a list.
 type position struct{ run, chunk, i int }
@@ -115,7 +115,7 @@ func (l list) with(m *member) list {
 	if l.len() == 0 {
 		return list{one: newChunk([]*member{m})}
 	}
-	p, found := l.search(m.targets[0])
+	p, found := l.search(m.target)
 	c := l.chunk(p)
 	switch {
 	case found:

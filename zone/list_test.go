@@ -11,7 +11,7 @@ func TestChunksStaySmallAndFewWhileMembersComeAndGo(t *testing.T) {
 	var l list
 	name := func(i int) string { return label(fmt.Sprintf("h%04d", i*7919%5000)) + label("web") }
 	for i := range 5000 {
-		l = l.with(&member{e: &entry{mask: 1}, targets: []string{name(i)}})
+		l = l.with(&member{e: &entry{mask: 1}, target: name(i)})
 	}
 	wantChunks(t, &l, 5000)
 	for i := range 4900 {
@@ -33,10 +33,10 @@ func wantChunks(t *testing.T, l *list, n int) {
 	t.Helper()
 	last, count := "", 0
 	for m := range l.all() {
-		if m.targets[0] <= last {
-			t.Fatalf("%q comes after %q", m.targets[0], last)
+		if m.target <= last {
+			t.Fatalf("%q comes after %q", m.target, last)
 		}
-		last = m.targets[0]
+		last = m.target
 		count++
 	}
 	if l.len() != n || count != n {
@@ -81,7 +81,7 @@ func TestListEqualsModelAndCopiesNeverChange(t *testing.T) {
 			now.l = now.l.without(target)
 			delete(now.model, target)
 		} else {
-			m := &member{e: &entry{mask: 1 << rng.IntN(8)}, targets: []string{target}}
+			m := &member{e: &entry{mask: 1 << rng.IntN(8)}, target: target}
 			now.l = now.l.with(m)
 			now.model[target] = m
 		}
@@ -122,9 +122,9 @@ func TestReplacingAMemberCopiesItsChunkAlone(t *testing.T) {
 	var before list
 	name := func(i int) string { return label(fmt.Sprintf("h%05d", i)) + label("web") }
 	for i := range 20_000 {
-		before = before.with(&member{e: &entry{mask: 1}, targets: []string{name(i)}})
+		before = before.with(&member{e: &entry{mask: 1}, target: name(i)})
 	}
-	after := before.with(&member{e: &entry{mask: 1}, targets: []string{name(777)}})
+	after := before.with(&member{e: &entry{mask: 1}, target: name(777)})
 	runs, chunks := 0, 0
 	for i, r := range after.many.runs {
 		if r == before.many.runs[i] {

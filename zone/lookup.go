@@ -283,7 +283,7 @@ func (f *filter) gives(qtype uint16, m *member, i int) bool {
 	if !f.wants(m, i) {
 		return false
 	}
-	s := &m.e.spots[i]
+	s := &m.e.spots()[i]
 	if qtype == TypeA || qtype == TypeAAAA {
 		return s.mask() == maskFamily(qtype)
 	}
@@ -292,13 +292,13 @@ func (f *filter) gives(qtype uint16, m *member, i int) bool {
 
 // wants reports whether the filter is about endpoint i of a member.
 func (f *filter) wants(m *member, i int) bool {
-	if f.group > 0 && int(m.e.spots[i].group) != f.group-1 {
+	if f.group > 0 && int(m.e.spots()[i].group) != f.group-1 {
 		return false
 	}
 	if f.port.any() {
 		return true
 	}
-	ports := m.e.spots[i].portList()
+	ports := m.e.spots()[i].portList()
 	for j := range ports {
 		if f.port.has(&ports[j]) {
 			return true

@@ -40,7 +40,7 @@ func (w *writer) move(old *entry, in *Instance, e *entry) {
 	for i, name := range names {
 		svc, _ := w.service(name)
 		m := e.member(i)
-		m.targets = targetsOf(m.targets, w.hostFor(svc, e, wish), svc.name, e.groups())
+		m.setTargets(w.hostFor(svc, e, wish), svc.name, e.groups())
 		svc.change(nil, m, &w.sets)
 	}
 	e.keepNames(in)
@@ -55,7 +55,7 @@ func (w *writer) swap(old, e *entry) {
 	for was := range old.members() {
 		svc, _ := w.service(was.service())
 		m := e.member(i)
-		m.targets = append(m.targets[:0], was.targets...)
+		m.target, m.beside = was.target, was.beside
 		svc.change(was, m, &w.sets)
 		i++
 	}
@@ -67,7 +67,7 @@ func (w *writer) remove(e *entry) {
 	for m := range e.members() {
 		svc, _ := w.service(m.service())
 		svc.change(m, nil, &w.sets)
-		w.freed = append(w.freed, m.targets...)
+		w.freed = append(w.freed, m.targets()...)
 		if svc.members.len() == 0 {
 			w.removeService(svc.name)
 		}

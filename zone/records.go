@@ -30,7 +30,7 @@ func (s *Snapshot) Names(k Key) []Name {
 		for _, set := range sets {
 			names = append(names, Name(set+service)+d)
 		}
-		for _, t := range m.targets {
+		for _, t := range m.targets() {
 			names = append(names, Name(t)+d)
 		}
 	}
@@ -95,23 +95,23 @@ func (s *Snapshot) Records() iter.Seq[Listed] {
 func (m *member) list(service string, d Name, add func(owner string, on netSet, r Record)) {
 	e := m.e
 	sets := setsOf(e)
-	for i := range e.spots {
-		g, on := e.spots[i].group, e.spots[i].nets
+	for i := range e.spots() {
+		g, on := e.spots()[i].group, e.spots()[i].nets
 		r := Record{TTL: e.ttl}
 		r.setAddress(m, i)
 		add(service, on, r)
-		add(m.targets[g], on, r)
+		add(m.to(g), on, r)
 		for _, set := range sets {
 			if lastLabel(set) == TagLabel {
 				add(set+service, on, r)
 			}
 		}
-		ports := e.spots[i].portList()
+		ports := e.spots()[i].portList()
 		for j := range ports {
-			srv := Record{Type: TypeSRV, TTL: e.ttl, size: 6, body: m.targets[g], tail: d}
+			srv := Record{Type: TypeSRV, TTL: e.ttl, size: 6, body: m.to(g), tail: d}
 			srvHead(&srv.head, &e.in, &ports[j])
 			add(service, on, srv)
-			add(m.targets[g], on, srv)
+			add(m.to(g), on, srv)
 			for _, set := range sets {
 				if ps := portSetOf(set); lastLabel(set) == TagLabel || ps.has(&ports[j]) {
 					add(set+service, on, srv)
@@ -122,17 +122,17 @@ func (m *member) list(service string, d Name, add func(owner string, on netSet, 
 	if e.in.txt != "" {
 		txt := Record{Type: TypeTXT, TTL: e.ttl, body: e.in.txt}
 		add(service, netSet{}, txt)
-		for _, t := range m.targets {
+		for _, t := range m.targets() {
 			add(t, netSet{}, txt)
 		}
 	}
 }
 
 func (m *member) listPointers(d Name, add func(Listed)) {
-	for i := range m.e.spots {
+	for i := range m.e.spots() {
 		add(Listed{
-			Owner:  ReverseName(m.e.spots[i].addr()),
-			Record: Record{Type: TypePTR, TTL: m.e.ttl, body: m.targets[m.e.spots[i].group], tail: d},
+			Owner:  ReverseName(m.e.spots()[i].addr()),
+			Record: Record{Type: TypePTR, TTL: m.e.ttl, body: m.to(m.e.spots()[i].group), tail: d},
 		})
 	}
 }

@@ -91,11 +91,11 @@ func (s *Snapshot) pointers(q *Question, a *Answer, ip netip.Addr, f *filter) {
 		if !s.answers(m) {
 			return true
 		}
-		for i := range m.e.spots {
-			if m.e.spots[i].addr() != ip {
+		for i := range m.e.spots() {
+			if m.e.spots()[i].addr() != ip {
 				continue
 			}
-			if !a.add(Record{Type: TypePTR, TTL: m.ttlAt(q.Now), body: m.targets[m.e.spots[i].group], tail: s.domains[0]}) {
+			if !a.add(Record{Type: TypePTR, TTL: m.ttlAt(q.Now), body: m.to(m.e.spots()[i].group), tail: s.domains[0]}) {
 				return false
 			}
 		}

@@ -41,7 +41,7 @@ func (s *service) target(rel string) (m *member, group int) {
 			break
 		}
 		m := s.members.get(label(l[:i-1]) + s.name)
-		if m != nil && n <= len(m.targets) && first(m.targets[n-1]) == l {
+		if m != nil && n <= int(m.e.groups()) && first(m.to(uint8(n-1))) == l {
 			return m, n - 1
 		}
 	}
@@ -60,7 +60,7 @@ func (s *service) bySuffix(l string) (m *member, group int) {
 		return nil, 0 // no error to allocate
 	}
 	if n, err := strconv.Atoi(number); err == nil && n > 1 {
-		if m := s.suffixed(base); m != nil && n <= len(m.targets) {
+		if m := s.suffixed(base); m != nil && n <= int(m.e.groups()) {
 			return m, n - 1
 		}
 	}
@@ -86,7 +86,7 @@ func (s *service) change(old, m *member, common *setLists) {
 		s.members = before.with(m)
 		s.enters(m.e)
 	} else {
-		s.members = before.without(old.targets[0])
+		s.members = before.without(old.target)
 	}
 	if old != nil {
 		s.leaves(old.e) // last, as it may look at all members

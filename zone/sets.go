@@ -61,7 +61,7 @@ func (s *sets) changed(ed *hamt.Edit, old, m *member, before, after list) *sets 
 	}
 	for _, k := range gone {
 		if l, ok := e.parts.Get(k); ok && !has(keys, k) {
-			e.set(k, l.without(old.targets[0]))
+			e.set(k, l.without(old.target))
 		}
 	}
 	for _, k := range keys {
@@ -92,7 +92,7 @@ func (e *edited) split(before list, m *member, keys []string) {
 	if !slices.ContainsFunc(e.whole, leaves) {
 		return
 	}
-	others := before.without(m.targets[0])
+	others := before.without(m.target)
 	for _, k := range e.whole {
 		switch {
 		case !leaves(k):
@@ -167,8 +167,8 @@ func keysOf(e *entry) []string {
 // setsOf are those by ports and tags.
 func setsOf(e *entry) []string {
 	var keys []string
-	for i := range e.spots {
-		ports := e.spots[i].portList()
+	for i := range e.spots() {
+		ports := e.spots()[i].portList()
 		for j := range ports {
 			p := &ports[j]
 			name, number := portLabels(p)

@@ -77,8 +77,8 @@ const portHTTPS = "\x06_https\x04_tcp"
 
 // httpsSetsOf are the keys of the sets that an instance is in for HTTPS.
 func httpsSetsOf(e *entry) (keys []string) {
-	for i := range e.spots {
-		ports := e.spots[i].portList()
+	for i := range e.spots() {
+		ports := e.spots()[i].portList()
 		for j := range ports {
 			if p := &ports[j]; p.https() {
 				_, number := portLabels(p)
@@ -110,7 +110,7 @@ func (f *filter) https(q *Question, a *Answer) {
 	}
 	f.located(q, a, func(m *member, i int) bool {
 		near := func(j int) bool { return f.chosen.holds(&q.View, m, j) }
-		ports := m.e.spots[i].portList()
+		ports := m.e.spots()[i].portList()
 		for j := range ports {
 			if !f.port.has(&ports[j]) {
 				continue
@@ -146,7 +146,7 @@ const (
 // appendBinding appends the rdata behind the priority for a port of endpoint i: the
 // target, and as hints the addresses of those of its endpoints that near allows.
 func appendBinding(b []byte, m *member, i int, p *Port, apex Name, near func(int) bool) []byte {
-	b = append(append(b, m.targets[m.e.spots[i].group]...), apex...)
+	b = append(append(b, m.to(m.e.spots()[i].group)...), apex...)
 	b = append(appendParam(b, paramALPN, len(p.ALPN.text())), p.ALPN.text()...)
 	if !p.ALPN.has("http/1.1") { // which would be taken for granted, RFC 9460 §7.1.1
 		b = appendParam(b, paramNoDefaultALPN, 0)
@@ -166,10 +166,10 @@ func appendParam(b []byte, key, size int) []byte {
 func appendHints(b []byte, key int, m *member, i int, near func(int) bool) []byte {
 	begin := len(b)
 	b = appendParam(b, key, 0)
-	for j := range m.e.spots {
-		ip := m.e.spots[j].addr()
-		twice := slices.ContainsFunc(m.e.spots[:j], func(s spot) bool { return s.addr() == ip })
-		if ip.Is4() == (key == paramIPv4Hint) && m.e.spots[j].group == m.e.spots[i].group && !twice && near(j) {
+	for j := range m.e.spots() {
+		ip := m.e.spots()[j].addr()
+		twice := slices.ContainsFunc(m.e.spots()[:j], func(s spot) bool { return s.addr() == ip })
+		if ip.Is4() == (key == paramIPv4Hint) && m.e.spots()[j].group == m.e.spots()[i].group && !twice && near(j) {
 			b = append(b, ip.AsSlice()...)
 		}
 	}
@@ -183,10 +183,10 @@ func appendHints(b []byte, key int, m *member, i int, near func(int) bool) []byt
 
 // listHTTPS gives the HTTPS records of one member.
 func (m *member) listHTTPS(service string, d Name, add func(owner string, on netSet, r Record)) {
-	for i := range m.e.spots {
-		nets := m.e.spots[i].nets
-		same := func(j int) bool { return m.e.spots[j].nets == nets }
-		ports := m.e.spots[i].portList()
+	for i := range m.e.spots() {
+		nets := m.e.spots()[i].nets
+		same := func(j int) bool { return m.e.spots()[j].nets == nets }
+		ports := m.e.spots()[i].portList()
 		for j := range ports {
 			p := &ports[j]
 			if !p.https() {
@@ -198,7 +198,7 @@ func (m *member) listHTTPS(service string, d Name, add func(owner string, on net
 			add(label("_"+number)+httpsLabel+service, nets, r)
 			if name == "https" {
 				add(service, nets, r)
-				add(m.targets[m.e.spots[i].group], nets, r)
+				add(m.to(m.e.spots()[i].group), nets, r)
 			}
 		}
 	}
