@@ -1,13 +1,9 @@
 package selfreg
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"io"
 	"maps"
 	"net/http"
-	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -76,12 +72,6 @@ func cleanly(next http.Handler) http.Handler {
 	})
 }
 
-// request is one whose body was read, so that its bounds are those of every path.
-type request struct {
-	*http.Request
-	body []byte
-}
-
 // methods are the handlers of one path. GET also answers HEAD.
 type methods map[string]func(http.ResponseWriter, *request) *problem
 
@@ -102,9 +92,11 @@ func (m methods) serve(w http.ResponseWriter, r *http.Request, most int64) {
 		m.refuse(w, r.Method)
 		return
 	}
-	body, p := readBody(r, most)
+	mem := memories.Get().(*memory)
+	defer memories.Put(mem)
+	body, p := mem.readBody(r, most)
 	if p == nil {
-		p = h(w, &request{r, body})
+		p = h(w, &request{r, mem, body})
 	}
 	if p != nil {
 		p.write(w)
@@ -124,9 +116,6 @@ func (m methods) refuse(w http.ResponseWriter, method string) {
 	w.Header().Set("Allow", strings.Join(allow, ", "))
 	newProblem(http.StatusMethodNotAllowed, "allowed here: "+strings.Join(allow, ", ")).write(w)
 }
-
-// key is the instance that a request is about.
-func key(r *request) (service, id string) { return r.PathValue("service"), r.PathValue("id") }
 
 func (a *api) putInstance(w http.ResponseWriter, r *request) *problem {
 	service, id := key(r)
@@ -200,37 +189,6 @@ func (a *api) getReady(w http.ResponseWriter, r *request) *problem {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Write([]byte("ready\n"))
 	return nil
-}
-
-// readBody reads up to most octets, whatever the content type says: what curl sends
-// with -d is good enough.
-func readBody(r *http.Request, most int64) ([]byte, *problem) {
-	if r.ContentLength == 0 {
-		return nil, nil
-	}
-	if r.ContentLength > most {
-		return nil, tooLarge(most)
-	}
-	var b bytes.Buffer // not of ContentLength at once: that is only what the client says
-	_, err := b.ReadFrom(io.LimitReader(r.Body, most+1))
-	switch {
-	case err != nil:
-		return nil, newProblem(http.StatusBadRequest, "the body ended early: "+err.Error())
-	case int64(b.Len()) > most:
-		return nil, tooLarge(most)
-	}
-	return b.Bytes(), nil
-}
-
-func tooLarge(most int64) *problem {
-	return newProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d KiB", most>>10))
-}
-
-// senderOf is the address that a request came from. It is not valid when a test
-// has made the request up.
-func senderOf(r *request) netip.Addr {
-	ap, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return ap.Addr().Unmap()
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -19,14 +19,13 @@ type beat struct{ service, id []byte }
 // order.
 func (a *api) putHeartbeats(w http.ResponseWriter, r *request) *problem {
 	var f faults
-	beats := parseBeats(r.body, &f)
+	r.beats = parseBeats(r.body, r.beats[:0], &f)
 	if len(f) > 0 {
 		return badRequest(f)
 	}
 	from, key := senderOf(r), make([]byte, 0, longestID)
-	out := make([]byte, 0, 64*(1+len(beats)))
-	out = append(out, `{"instances":[`...)
-	for i, b := range beats {
+	out := append(r.out[:0], `{"instances":[`...)
+	for i, b := range r.beats {
 		status := http.StatusNoContent
 		if !a.leases.Renew(appendID(key, unquoted(b.service), unquoted(b.id)), from) {
 			status = http.StatusNotFound
@@ -42,20 +41,21 @@ func (a *api) putHeartbeats(w http.ResponseWriter, r *request) *problem {
 		out = strconv.AppendInt(out, int64(status), 10)
 		out = append(out, '}')
 	}
+	r.out = append(out, "]}\n"...)
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(append(out, "]}\n"...))
+	w.Header().Set("Content-Length", strconv.Itoa(len(r.out)))
+	w.Write(r.out)
 	return nil
 }
 
 // parseBeats reads {"instances": [{"service": "…", "id": "…"}, …]} without making
-// values of all of it: many come, and often.
-func parseBeats(data []byte, f *faults) []beat {
+// values of all of it: many come, and often. They are appended to beats.
+func parseBeats(data []byte, beats []beat, f *faults) []beat {
 	if err := checkJSON(data); err != nil {
 		f.add("", err.Error())
 		return nil
 	}
 	r, given := reader{data}, false
-	var beats []beat
 	if r.more('{') {
 		f.add("", "must be an object")
 		return nil
@@ -70,7 +70,7 @@ func parseBeats(data []byte, f *faults) []beat {
 			f.add(key, "must not be given twice")
 			r.value()
 		default:
-			beats, given = r.beats(f), true
+			beats, given = r.beats(beats, f), true
 		}
 	}
 	if !given {
@@ -81,13 +81,12 @@ func parseBeats(data []byte, f *faults) []beat {
 
 var beatsRule = fmt.Sprintf("must be a list of at most %d objects with service and id", maxBeats)
 
-func (r *reader) beats(f *faults) []beat {
+func (r *reader) beats(beats []beat, f *faults) []beat {
 	if r.more('[') {
 		r.value()
 		f.add("instances", beatsRule)
 		return nil
 	}
-	beats := make([]beat, 0, min(maxBeats, 1+len(r.rest)/32))
 	for r.more(']') {
 		b, ok := r.beat()
 		if !ok {
