@@ -150,7 +150,7 @@ func (s *Source) Leases() lease.Stats { return s.leases.Stats() }
 // report sends the complete set.
 func (s *Source) report(ctx context.Context, sink sources.Sink) error {
 	var refused []zone.Rejection
-	for page := range s.pages() {
+	for page := range ahead(s.pages()) {
 		res, err := sink.Send(ctx, zone.Change{Kind: zone.SyncPart, Put: page})
 		if err != nil {
 			return err
