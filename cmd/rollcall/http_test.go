@@ -99,6 +99,13 @@ func (l *conns) idling() int {
 	return l.idle.Len()
 }
 
+// untilIdling waits until so many do.
+func (l *conns) untilIdling(n int) {
+	for l.idling() < n {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // idle makes a connection that has had one answer, and is kept.
 func idle(t *testing.T, url string) (c net.Conn, kept bool) {
 	t.Helper()
@@ -138,9 +145,7 @@ func TestHTTPLongestIdleConnectionMakesRoom(t *testing.T) {
 	for range 6 {
 		c, _ := idle(t, url)
 		kept = append(kept, c)
-		for s.listener.idling() < len(kept) {
-			time.Sleep(time.Millisecond)
-		}
+		s.listener.untilIdling(len(kept))
 	}
 	for range 2 { // these say nothing, and take what room is left
 		c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
