@@ -217,12 +217,8 @@ func (s *seen) list(id string) {
 }
 
 func (w *writer) endSync(source string, o *owned) {
-	if !o.sync.first {
-		for _, id := range w.ids(source) {
-			if _, ok := o.sync.ids[id]; !ok {
-				w.drop(Key{source, id})
-			}
-		}
+	for _, id := range w.unlisted(source, o.sync) {
+		w.drop(Key{source, id})
 	}
 	for id := range o.attached {
 		if _, ok := o.sync.attachments[id]; !ok {
@@ -230,6 +226,19 @@ func (w *writer) endSync(source string, o *owned) {
 		}
 	}
 	o.sync = nil
+}
+
+// unlisted are the IDs of a source that a sync has not listed.
+func (w *writer) unlisted(source string, s *seen) (ids []string) {
+	if s.first {
+		return nil
+	}
+	for id := range w.ids(source) {
+		if _, ok := s.ids[id]; !ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func (w *writer) put(source string, o *owned, in *Instance) error {

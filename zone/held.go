@@ -46,6 +46,7 @@ func (s *state) static(k Key) (*fixed, bool) {
 	return nil, false
 }
 
+// knows reports whether there is an instance or a static record.
 func (s *state) knows(k Key) bool {
 	_, instance := s.entry(k)
 	_, static := s.static(k)
@@ -79,18 +80,23 @@ func (s *state) statics() iter.Seq2[Key, *fixed] {
 }
 
 // ids are those of a source's instances and static records.
-func (s *state) ids(source string) (ids []string) {
-	h, ok := s.sources.Get(source)
-	if !ok {
-		return nil
+func (s *state) ids(source string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		h, ok := s.sources.Get(source)
+		if !ok {
+			return
+		}
+		for e := range h.entries.All() {
+			if !yield(e.in.ID) {
+				return
+			}
+		}
+		for id := range h.statics.All() {
+			if !yield(id) {
+				return
+			}
+		}
 	}
-	for e := range h.entries.All() {
-		ids = append(ids, e.in.ID)
-	}
-	for id := range h.statics.All() {
-		ids = append(ids, id)
-	}
-	return ids
 }
 
 // held gives what a source has for changing.

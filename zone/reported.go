@@ -21,9 +21,7 @@ func (z *Zone) Reported(source string, page int) []Change {
 		first.Attach = append(first.Attach, o.attached[id])
 	}
 	changes := []Change{first}
-	ids := z.w.ids(source)
-	slices.Sort(ids)
-	for _, id := range ids {
+	for _, id := range slices.Sorted(z.w.ids(source)) {
 		c := &changes[len(changes)-1]
 		if len(c.Put)+len(c.Static) >= page {
 			changes = append(changes, Change{Source: source})
