@@ -25,7 +25,9 @@ type batch struct {
 	slots   []slot
 	used    int // of in
 	queued  int // of out
-	sent    int // of these
+	trains  trains
+	leaving []mmsghdr // what sends those queued
+	sent    int       // of these
 
 	// What receive, take and send hand to the system, and what comes back: functions made
 	// for each call would be allocated each time.
@@ -79,7 +81,7 @@ func newBatch(c *net.UDPConn, wildcard bool) (*batch, error) {
 		}
 		b.used++
 	}
-	return b, nil
+	return b, raw.Control(func(fd uintptr) { b.trains = trainsFor(int(fd)) })
 }
 
 // receive waits for datagrams and gives their number, at least one, and the turn with
@@ -124,7 +126,7 @@ func (b *batch) receiveNow(fd uintptr) {
 		h.SetControllen(len(b.slots[i].control))
 	}
 	b.n, b.errno = b.call(unix.SYS_RECVMMSG, fd, b.in)
-	b.used, b.queued, b.sent = b.n, 0, 0
+	b.used, b.queued = b.n, 0
 }
 
 func (b *batch) call(trap, fd uintptr, msgs []mmsghdr) (int, syscall.Errno) {
@@ -165,13 +167,17 @@ func (b *batch) reply(i int, msg []byte) {
 // send sends what is queued. It gives the first error, and how many replies have
 // failed.
 func (b *batch) send() (failed int, err error) {
-	for b.sent < b.queued {
+	b.leaving, b.sent = b.trains.join(b.out[:b.queued]), 0
+	for b.sent < len(b.leaving) {
 		werr := b.raw.Write(b.send1)
-		if werr != nil { // the socket is closed, or may not wait any longer
-			return failed + b.queued - b.sent, werr
-		}
-		if b.errno == 0 {
+		switch {
+		case werr != nil: // the socket is closed, or may not wait any longer
+			return failed + replies(b.leaving[b.sent:]), werr
+		case b.errno == 0:
 			b.sent += b.n
+			continue
+		case b.leaving[b.sent].hdr.Iovlen > 1:
+			b.leaving, b.sent = b.trains.part(b.out[:b.queued], b.sent), 0
 			continue
 		}
 		b.sent++ // the first one is at fault
@@ -183,7 +189,7 @@ func (b *batch) send() (failed int, err error) {
 }
 
 func (b *batch) trySend(fd uintptr) (done bool) {
-	b.n, b.errno = b.call(unix.SYS_SENDMMSG, fd, b.out[b.sent:b.queued])
+	b.n, b.errno = b.call(unix.SYS_SENDMMSG, fd, b.leaving[b.sent:])
 	return b.errno != unix.EAGAIN
 }
 
