@@ -3,6 +3,7 @@ package zone
 import (
 	"encoding/binary"
 	"iter"
+	"strings"
 )
 
 // Snapshot is one immutable state of the zone. Everything that it gives is only
@@ -41,13 +42,19 @@ const selfName = "\x02ns\x03dns"
 const selfParent = "\x03dns"
 
 func soaRdata(apex Name, serial, minimum uint32) string {
-	b := append([]byte(selfName), apex...)
-	b = append(b, "\x0ahostmaster"...)
-	b = append(b, apex...)
-	for _, v := range [...]uint32{serial, soaRefresh, soaRetry, soaExpire, minimum} {
-		b = binary.BigEndian.AppendUint32(b, v)
+	const mailbox = "\x0ahostmaster"
+	var numbers [20]byte
+	for i, v := range [...]uint32{serial, soaRefresh, soaRetry, soaExpire, minimum} {
+		binary.BigEndian.PutUint32(numbers[4*i:], v)
 	}
-	return string(b)
+	var b strings.Builder // made anew with each change: of its size at once
+	b.Grow(len(selfName) + len(mailbox) + 2*len(apex) + len(numbers))
+	b.WriteString(selfName)
+	b.WriteString(string(apex))
+	b.WriteString(mailbox)
+	b.WriteString(string(apex))
+	b.Write(numbers[:])
+	return b.String()
 }
 
 // SOA is the SOA record of a zone that answered: of a domain, or of a reverse
