@@ -101,6 +101,19 @@ func TestHeartbeatsTogetherRenew(t *testing.T) {
 	}
 }
 
+// What a request allocates does not depend on how many heartbeats it has.
+func TestHeartbeatsTogetherAllocateNothingEach(t *testing.T) {
+	w := newWorld(t, setup{})
+	w.want(201, "PUT", one, `{"lease":"1h"}`)
+	allocations := func(n int) float64 {
+		body := `{"instances":[` + strings.Repeat(`{"service":"web","id":"one"},`, n-1) + `{"service":"web","id":"one"}]}`
+		return testing.AllocsPerRun(20, func() { w.want(200, "PUT", together, body) })
+	}
+	if single, many := allocations(1), allocations(1000); many > single+50 {
+		t.Errorf("one heartbeat makes %v allocations, a thousand %v", single, many)
+	}
+}
+
 // FuzzHeartbeats: what is taken as heartbeats is what encoding/json reads of it.
 func FuzzHeartbeats(f *testing.F) {
 	w := newWorld(f, setup{})
