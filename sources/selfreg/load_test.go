@@ -64,7 +64,7 @@ func load(b *testing.B, registration func(i int) (key, body string)) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	read := time.Duration(0)
-	var kept uint64
+	var kept, alone uint64 // in all, and without the zone
 	for b.Loop() {
 		b.StopTimer()
 		before := heap()
@@ -79,6 +79,9 @@ func load(b *testing.B, registration func(i int) (key, body string)) {
 			b.Fatal(err)
 		}
 		read += time.Since(began)
+		b.StopTimer()
+		alone = heap() - before
+		b.StartTimer()
 		ctx, cancel := context.WithCancel(b.Context())
 		err = s.Run(ctx, sinkFunc(func(ctx context.Context, c zone.Change) (zone.Result, error) {
 			if c.Kind == zone.SyncEnd {
@@ -95,6 +98,7 @@ func load(b *testing.B, registration func(i int) (key, body string)) {
 		}
 	}
 	b.ReportMetric(float64(kept)/n, "kept-B")
+	b.ReportMetric(float64(alone)/n, "registration-B")
 	b.ReportMetric(float64(read.Nanoseconds())/float64(b.N)/n, "ns/read")
 	b.ReportMetric(float64((b.Elapsed()-read).Nanoseconds())/float64(b.N)/n, "ns/publish")
 }
