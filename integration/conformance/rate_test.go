@@ -58,14 +58,15 @@ func flood(w *wire, query, exempt string, n int) (full, cut int) {
 		}
 		last := w.message("localhost. AAAA" + exempt)
 		w.send(last)
-		for {
-			reply := w.receive()
-			if sameID(reply, last) {
-				break
-			}
-			if reply[2]&0x02 != 0 {
+		for lasts := 0; lasts < 2; {
+			switch reply := w.receive(); {
+			case sameID(reply, last):
+				if lasts++; lasts == 1 {
+					w.send(last) // what it was read together with comes in any order
+				}
+			case reply[2]&0x02 != 0:
 				cut++
-			} else {
+			default:
 				full++
 			}
 		}
