@@ -155,7 +155,7 @@ func (b *bush[K, V]) put(ed *Edit, key K, hash uint64, shift int, val V) (*bush[
 	kid := &bush[K, V]{owner: ed}
 	for _, v := range insert(l.vals, len(l.vals), val) {
 		k := v.HashKey()
-		kid.put(ed, k, maphash.Comparable(seed, k), shift+fork, v)
+		kid, _ = kid.put(ed, k, maphash.Comparable(seed, k), shift+fork, v)
 	}
 	c.bushes[i], c.leaves[i] = kid, nil
 	return c, true

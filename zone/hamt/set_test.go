@@ -82,3 +82,26 @@ func TestGetOfASetAllocatesNothing(t *testing.T) {
 		t.Errorf("Get allocates %v times", n)
 	}
 }
+
+func TestWithoutAnEditNothingOfASetIsChangedInPlace(t *testing.T) {
+	var s hamt.Set[string, *word]
+	model := map[string]*word{}
+	put := func(i, val int) {
+		w := &word{fmt.Sprint(i), val}
+		s.Put(nil, w)
+		model[w.key] = w
+	}
+	for i := range 1000 {
+		put(i, i)
+	}
+	old, was := s, maps.Clone(model)
+	for i := range 1000 {
+		put(i, -i)
+		if i%3 > 0 {
+			s.Delete(nil, fmt.Sprint(i))
+			delete(model, fmt.Sprint(i))
+		}
+	}
+	wantWords(t, &old, was)
+	wantWords(t, &s, model)
+}
