@@ -151,15 +151,15 @@ func (l *list) spliced(p position, n int, by ...*chunk) list {
 		return listOf(n, newRun(by))
 	}
 	runs := l.many.runs
-	chunks := merged(spliced(runs[p.run].chunks, p.chunk, 1, by...), p.chunk)
-	switch {
-	case len(chunks) == 0:
-		return listOf(n, spliced(runs, p.run, 1)...)
+	chunks := joined(spliced(runs[p.run].chunks, p.chunk, 1, by...), p.chunk, (*chunk).and)
+	var with []*run
+	switch half := len(chunks) / 2; {
 	case len(chunks) > maxRun:
-		half := len(chunks) / 2
-		return listOf(n, spliced(runs, p.run, 1, newRun(slices.Clone(chunks[:half])), newRun(slices.Clone(chunks[half:])))...)
+		with = []*run{newRun(slices.Clone(chunks[:half])), newRun(slices.Clone(chunks[half:]))}
+	case len(chunks) > 0:
+		with = []*run{newRun(chunks)}
 	}
-	return listOf(n, joined(spliced(runs, p.run, 1, newRun(chunks)), p.run)...)
+	return listOf(n, joined(spliced(runs, p.run, 1, with...), p.run, (*run).and)...)
 }
 
 // listOf makes a list of n members.
@@ -173,21 +173,33 @@ func listOf(n int, runs ...*run) list {
 	return list{many: &spread{runs, n}}
 }
 
-// merged puts the chunk at i and the one behind it together when they have become
-// small. It may change the slice that it is given, and so does joined.
-func merged(chunks []*chunk, i int) []*chunk {
-	if i+1 >= len(chunks) || len(chunks[i].m)+len(chunks[i+1].m) > maxChunk/2 {
-		return chunks
+// joined puts what is at i together with what is behind it and before it, where both have
+// become small: so no two in a row are, whichever members go. It may change the slice that
+// it is given.
+func joined[T any](s []T, i int, and func(a, b T) (both T, small bool)) []T {
+	for j := i; j >= max(i-1, 0); j-- {
+		if j+1 >= len(s) {
+			continue
+		}
+		if both, small := and(s[j], s[j+1]); small {
+			s = slices.Replace(s, j, j+2, both)
+		}
 	}
-	return slices.Replace(chunks, i, i+2, newChunk(slices.Concat(chunks[i].m, chunks[i+1].m)))
+	return s
 }
 
-// joined is merged for runs.
-func joined(runs []*run, i int) []*run {
-	if i+1 >= len(runs) || len(runs[i].chunks)+len(runs[i+1].chunks) > maxRun/2 {
-		return runs
+func (c *chunk) and(next *chunk) (both *chunk, small bool) {
+	if len(c.m)+len(next.m) > maxChunk/2 {
+		return nil, false
 	}
-	return slices.Replace(runs, i, i+2, newRun(slices.Concat(runs[i].chunks, runs[i+1].chunks)))
+	return newChunk(slices.Concat(c.m, next.m)), true
+}
+
+func (r *run) and(next *run) (both *run, small bool) {
+	if len(r.chunks)+len(next.chunks) > maxRun/2 {
+		return nil, false
+	}
+	return newRun(joined(slices.Concat(r.chunks, next.chunks), len(r.chunks)-1, (*chunk).and)), true
 }
 
 // spliced gives a copy of s with by in the place of n elements from i on. It wastes no

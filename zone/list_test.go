@@ -28,6 +28,39 @@ func TestChunksStaySmallAndFewWhileMembersComeAndGo(t *testing.T) {
 	wantChunks(t, &l, 0)
 }
 
+// A chunk that is left with few members has no neighbour with few: else a member would be
+// drawn after thousands of throws that hit nothing.
+func TestMembersThatStayAreInFewChunks(t *testing.T) {
+	const n = 20_000
+	name := func(i int) string { return label(fmt.Sprintf("h%05d", i)) + label("web") }
+	var all list
+	for i := range n {
+		all = all.with(&member{e: &entry{mask: 1}, target: name(i)})
+	}
+	stays := map[string]bool{} // one of each run
+	for _, r := range all.many.runs {
+		stays[r.chunks[len(r.chunks)/2].m[0].target] = true
+	}
+	for _, order := range []struct {
+		name string
+		of   func(i int) int
+	}{
+		{"from the first on", func(i int) int { return i }},
+		{"from the last on", func(i int) int { return n - 1 - i }},
+	} {
+		l := all
+		for i := range n {
+			if target := name(order.of(i)); !stays[target] {
+				l = l.without(target)
+			}
+		}
+		if l.len() != len(stays) || l.one == nil {
+			t.Errorf("%s: %d members are in %d chunks, want %d in one", order.name, l.len(), len(chunksOf(&l)), len(stays))
+		}
+	}
+	wantChunks(t, &all, n)
+}
+
 // wantChunks wants n members in order, in chunks that are a third full on average.
 func wantChunks(t *testing.T, l *list, n int) {
 	t.Helper()
