@@ -177,7 +177,7 @@ func (b *batch) send() (failed int, err error) {
 			b.sent += b.n
 			continue
 		case b.leaving[b.sent].hdr.Iovlen > 1:
-			b.leaving, b.sent = b.trains.part(b.out[:b.queued], b.sent), 0
+			b.leaving, b.sent = b.trains.part(b.out[:b.queued], b.sent, b.errno), 0
 			continue
 		}
 		b.sent++ // the first one is at fault

@@ -3,6 +3,7 @@ package dnsserver
 import (
 	"encoding/binary"
 	"slices"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -71,11 +72,13 @@ func (t *trains) join(msgs []mmsghdr) []mmsghdr {
 	return t.msgs[:n]
 }
 
-// part gives the replies from train i on one by one, and makes no more trains: where one
-// was refused, as the way to its asker takes no messages of this length or the device
-// computes no checksums, others would be.
-func (t *trains) part(msgs []mmsghdr, i int) []mmsghdr {
-	t.able = false
+// part gives the replies from train i on one by one, as that was refused. EIO says that the
+// device computes no checksums, or that what leaves there is encrypted: no more trains are
+// made then, as others would be refused, too. All else is due to the asker, such as a way
+// that takes no datagrams of this length, or a port that nobody can have: else whoever asks
+// from such a one would take the trains from all others.
+func (t *trains) part(msgs []mmsghdr, i int, why syscall.Errno) []mmsghdr {
+	t.able = why != unix.EIO
 	before := replies(t.msgs[:i])
 	rest := t.apart[:0]
 	for _, k := range t.keys[before:len(msgs)] {

@@ -45,19 +45,62 @@ func TestRepliesToOneAskerLeaveTogether(t *testing.T) {
 	}
 }
 
-// Where the system refuses a train, its replies leave one by one: here because they
-// shall have no checksum.
+// Where the system refuses a train, its replies leave one by one, and those of later batches
+// together: here while they shall have no checksum.
 func TestTrainsThatAreRefusedAreParted(t *testing.T) {
 	b, ask := batchAt(t, "127.0.0.1")
 	if !b.trains.able {
 		t.Skip("this system has no trains")
 	}
-	check(t, b.raw.Control(func(fd uintptr) { check(t, unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_NO_CHECK, 1)) }))
-	for range 2 {
+	for _, refused := range []int{1, 1, 0} {
+		check(t, b.raw.Control(func(fd uintptr) { check(t, unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_NO_CHECK, refused)) }))
 		exchange(t, b, ask, [][]int{{70}, {80, 50, 80}, {60}, {60, 60, 10, 10}})
+		if together := replies(b.leaving) > len(b.leaving); together == (refused == 1) {
+			t.Errorf("refused %d: %d replies have left in %d messages", refused, replies(b.leaving), len(b.leaving))
+		}
 	}
-	if b.trains.able {
-		t.Error("trains are still made")
+}
+
+// Anybody can send from port 0, where no reply gets to.
+func TestAskersThatCannotBeReachedTakeTrainsFromNobody(t *testing.T) {
+	b, ask := batchAt(t, "127.0.0.1")
+	if !b.trains.able {
+		t.Skip("this system has no trains")
+	}
+	w := dial(t, "udp", ask)
+	for range 2 {
+		w.send([]byte("?"))
+	}
+	n, err := b.receive()
+	check(t, err)
+	for i := range n {
+		b.slots[i].from.Port = 0
+		b.reply(i, append(b.room(i), '!'))
+	}
+	failed, err := b.send()
+	b.turn.Unlock()
+	if n != 2 || failed != 2 || err == nil {
+		t.Fatalf("%d of %d replies have failed: %v, want 2", failed, n, err)
+	}
+	exchange(t, b, ask, [][]int{{80, 80}})
+	if n := len(b.leaving); n != 1 {
+		t.Errorf("two replies to another asker have left in %d messages, want 1", n)
+	}
+}
+
+// A device that takes no trains says so by EIO, and is asked once.
+func TestDevicesThatTakeNoTrainsAreGivenNone(t *testing.T) {
+	b, ask := batchAt(t, "127.0.0.1")
+	if !b.trains.able {
+		t.Skip("this system has no trains")
+	}
+	exchange(t, b, ask, [][]int{{80, 80}})
+	if rest := b.trains.part(b.out[:b.queued], 0, unix.EIO); len(rest) != 2 {
+		t.Errorf("%d replies are left, want 2", len(rest))
+	}
+	exchange(t, b, ask, [][]int{{80, 80}})
+	if n := len(b.leaving); n != 2 {
+		t.Errorf("two replies have left in %d messages, want 2", n)
 	}
 }
 
