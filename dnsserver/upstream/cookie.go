@@ -18,23 +18,34 @@ const (
 	maxCookie       = clientCookieLen + maxServerCookie
 )
 
-// errCookie says that a server wants its cookie back, which has come with that.
-var errCookie = errors.New("the server asks for its cookie")
+// What is wrong with the cookie of a reply over UDP.
+var (
+	errCookie   = errors.New("the server asks for its cookie") // which has come with that
+	errStranger = errors.New("the reply does not have our cookie")
+)
+
+const (
+	cookieLife = 24 * time.Hour   // of ours (RFC 7873 §7.1: at most 26 hours)
+	cookieLoss = 10 * time.Second // without any reply, after which cookies may be why
+)
 
 // cookieJar holds what we and one server know each other by. Whoever forges its replies
 // without seeing the queries has 64 bits more to guess.
 type cookieJar struct {
-	without until // it does not send ours back, as TCP has shown, or may be kept from us by it
+	without until // it spoils them, or may be kept from us by them
 
 	mu     sync.Mutex // guards the following
 	local  netip.Addr // that ours is for
+	drawn  time.Time  // when ours was
 	ours   [clientCookieLen]byte
-	theirs []byte // nil: not known yet
-	met    bool   // it has sent ours back, and so must every reply
+	theirs []byte    // nil: not known yet
+	met    bool      // it has sent ours back, and so must every reply
+	lost   time.Time // since when nothing comes back any more; zero: it does
 }
 
 // take appends to b what to send from a local address, or gives nil. Ours is drawn anew
-// when that changes, or it would tell that we are who was elsewhere (RFC 9018 §3).
+// each day, and when that address changes, or it would tell that we are who was elsewhere
+// (RFC 9018 §3).
 func (c *cookieJar) take(b []byte, local net.Addr, now time.Time) []byte {
 	if c.without.holds(now) {
 		return nil
@@ -42,8 +53,9 @@ func (c *cookieJar) take(b []byte, local net.Addr, now time.Time) []byte {
 	from := local.(*net.UDPAddr).AddrPort().Addr()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if from != c.local {
-		c.local, c.theirs, c.met = from, nil, false
+	if moved := from != c.local; moved || now.Sub(c.drawn) >= cookieLife {
+		c.local, c.drawn, c.theirs = from, now, nil
+		c.met = c.met && !moved
 		rand.Read(c.ours[:])
 	}
 	return append(append(b, c.ours[:]...), c.theirs...)
@@ -62,7 +74,7 @@ func (c *cookieJar) judge(sent, got []byte, refused bool) error {
 	case got == nil && !c.met:
 		return nil
 	case !c.note(sent, got):
-		return errGuessed
+		return errStranger
 	case refused:
 		return errCookie
 	}
@@ -77,22 +89,38 @@ func (c *cookieJar) hear(sent, got []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.note(sent, got) {
-		c.met, c.theirs = false, nil
-		c.without.start(time.Now())
+		c.giveUp(time.Now())
 	}
 }
 
 // unanswered notes that nothing came back. It may be because of the cookie, if the server
-// has never sent one: firewalls are known that drop what has options.
+// has never sent one, or nothing else came for a while: firewalls are known that drop what
+// has options.
 func (c *cookieJar) unanswered(sent []byte, now time.Time) {
 	if sent == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.met {
-		c.without.start(now)
+	switch {
+	case !c.met, !c.lost.IsZero() && now.Sub(c.lost) >= cookieLoss:
+		c.giveUp(now)
+	case c.lost.IsZero():
+		c.lost = now
 	}
+}
+
+// spoilt notes that cookies get no answer from the server.
+func (c *cookieJar) spoilt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.giveUp(time.Now())
+}
+
+// giveUp has none be sent for a while. The caller holds c.mu.
+func (c *cookieJar) giveUp(now time.Time) {
+	c.theirs, c.met, c.lost = nil, false, time.Time{}
+	c.without.start(now)
 }
 
 // note keeps the server's cookie, or reports that ours is not beside it. The caller holds
@@ -102,8 +130,9 @@ func (c *cookieJar) note(sent, got []byte) bool {
 		return false
 	}
 	if !bytes.Equal(sent[:clientCookieLen], c.ours[:]) {
-		return true // from where we were before
+		return true // for one before
 	}
+	c.lost = time.Time{}
 	if c.met = true; !bytes.Equal(got[clientCookieLen:], c.theirs) {
 		c.theirs = bytes.Clone(got[clientCookieLen:])
 	}

@@ -143,6 +143,42 @@ func TestCookiesAreGivenUp(t *testing.T) {
 	}
 }
 
+// Who spoils cookies and has no TCP could else not be asked at all.
+func TestCookiesAreGivenUpWithoutTCP(t *testing.T) {
+	cookie := func(back string, rcode int) upstreamtest.Behaviour {
+		return upstreamtest.Cookie(func(sent string) (string, int) {
+			if sent == "" {
+				return "", dns.RcodeSuccess
+			}
+			return strings.ReplaceAll(back, "OURS", ours(sent)), rcode
+		}, web)
+	}
+	for name, now := range map[string]upstreamtest.Behaviour{
+		"none any more":      web,
+		"ours alone":         cookie("OURS", dns.RcodeSuccess),
+		"somebody else's":    cookie("ffffffffffffffff"+theirs, dns.RcodeSuccess),
+		"BADCOOKIE for ever": cookie("OURS"+newer, dns.RcodeBadCookie),
+	} {
+		for _, known := range []bool{false, true} {
+			s := upstreamtest.Start(t, upstreamtest.CloseTCP(cookies(web)))
+			c, a := newClient(t, Options{}), mustAddr(t, s.Addr())
+			if known {
+				got, err := c.Exchange(t.Context(), a, question(t, "web.example. A"))
+				check(t, got, err, webA)
+			}
+			s.Do(upstreamtest.CloseTCP(now))
+			for range 2 {
+				got, err := c.Exchange(t.Context(), a, question(t, "web.example. A"))
+				check(t, got, err, webA)
+			}
+			met := known || name != "none any more"
+			if sent := sentCookies(s); met != (sent[len(sent)-1] == "-") {
+				t.Errorf("%s, known %t: sent %q", name, known, sent)
+			}
+		}
+	}
+}
+
 // Where queries with options are lost, the next has none. Who has sent cookies before is
 // sent them as ever.
 func TestCookiesThatAreLost(t *testing.T) {
@@ -169,6 +205,32 @@ func TestCookiesThatAreLost(t *testing.T) {
 	}
 }
 
+// Where nothing at all comes back for a while, of who has sent cookies before, either.
+func TestCookiesThatAreLostForLong(t *testing.T) {
+	var c cookieJar
+	at, now := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1)}, time.Now()
+	sent := c.take(nil, at, now)
+	heard := func() {
+		if err := c.judge(sent, []byte(string(sent)+theirs), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lost := func(after time.Duration, sends bool) {
+		t.Helper()
+		c.unanswered(sent, now.Add(after))
+		if got := c.take(nil, at, now.Add(after)) != nil; got != sends {
+			t.Errorf("%v after: sent %t", after, got)
+		}
+	}
+	heard()
+	lost(0, true)
+	lost(9*time.Second, true)
+	heard()
+	lost(11*time.Second, true)
+	lost(20*time.Second, true)
+	lost(21*time.Second, false)
+}
+
 // Nothing tells a server that who asks from here asked from elsewhere before (RFC 9018 §3).
 func TestCookiesBelongToOneAddress(t *testing.T) {
 	var c cookieJar
@@ -185,6 +247,27 @@ func TestCookiesBelongToOneAddress(t *testing.T) {
 	}
 	if late := c.judge([]byte(here), []byte(here+theirs), false); late != nil || at("192.0.2.2") != there {
 		t.Errorf("a reply to who was elsewhere is taken for one to us: %v", late)
+	}
+}
+
+// Who is behind one address with others cannot be followed for ever. The server need not
+// be met again for that.
+func TestCookiesLastADay(t *testing.T) {
+	var c cookieJar
+	at, now := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1)}, time.Now()
+	first := string(c.take(nil, at, now))
+	if err := c.judge([]byte(first), []byte(first+theirs), false); err != nil {
+		t.Fatal(err)
+	}
+	if same := string(c.take(nil, at, now.Add(cookieLife-1))); same != first+theirs {
+		t.Errorf("%x within the day, %x at first", same, first)
+	}
+	next := c.take(nil, at, now.Add(cookieLife))
+	if len(next) != clientCookieLen || string(next) == first {
+		t.Errorf("%x after a day, %x at first", next, first)
+	}
+	if err := c.judge(next, nil, false); err != errStranger {
+		t.Errorf("a reply without is taken: %v", err)
 	}
 }
 

@@ -86,14 +86,20 @@ func (s *server) attempt(ctx context.Context, q *query) (*dns.Msg, error) {
 	switch {
 	case errors.Is(why, errFolded):
 		return s.foldedCase(ctx, q)
-	case errors.Is(why, errTruncated), errors.Is(why, errGuessed), errors.Is(why, errCookie), errors.Is(why, errMalformed):
-		m, _, err := s.stream(ctx, q)
-		if err != nil {
-			err = fmt.Errorf("over TCP, because %v: %w", why, err)
-		}
-		return m, err
+	case errors.Is(why, errStranger), errors.Is(why, errCookie):
+		return s.spoiltCookie(ctx, q, why)
+	case errors.Is(why, errTruncated), errors.Is(why, errGuessed), errors.Is(why, errMalformed):
+		return s.overTCP(ctx, q, why)
 	}
 	return m, why
+}
+
+func (s *server) overTCP(ctx context.Context, q *query, why error) (*dns.Msg, error) {
+	m, _, err := s.stream(ctx, q)
+	if err != nil {
+		err = fmt.Errorf("over TCP, because %v: %w", why, err)
+	}
+	return m, err
 }
 
 // foldedCase deals with a reply that is right but for the case of its question, which
@@ -102,15 +108,35 @@ func (s *server) attempt(ctx context.Context, q *query) (*dns.Msg, error) {
 // From then on it is asked in the case of the asker.
 func (s *server) foldedCase(ctx context.Context, q *query) (*dns.Msg, error) {
 	m, v, err := s.stream(ctx, q)
-	noTCP := err != nil && ctx.Err() == nil && !errors.Is(err, ErrBusy)
-	if v == folded || noTCP {
+	without := noTCP(ctx, err)
+	if v == folded || without {
 		s.noCase.start(time.Now())
 	}
-	if !noTCP {
+	if !without || ctx.Err() != nil {
 		return m, err
 	}
 	q.mixed = false
 	return s.udp(ctx, q)
+}
+
+// spoiltCookie deals with a reply that is right but for its cookie, as foldedCase does. No
+// cookie is sent any more to one without TCP, and to one that refuses what it has just given.
+func (s *server) spoiltCookie(ctx context.Context, q *query, why error) (*dns.Msg, error) {
+	m, err := s.overTCP(ctx, q, why)
+	without := noTCP(ctx, err)
+	if without || errors.Is(why, errCookie) {
+		s.cookies.spoilt()
+	}
+	if !without || ctx.Err() != nil {
+		return m, err
+	}
+	return s.udp(ctx, q)
+}
+
+// noTCP reports whether a server could not be asked over TCP, and that is not because
+// nobody waits any more. A firewall that drops what is TCP takes all the time there is.
+func noTCP(ctx context.Context, err error) bool {
+	return err != nil && !errors.Is(ctx.Err(), context.Canceled) && !errors.Is(err, ErrBusy)
 }
 
 // failed says why there is no reply: because of ctx, or of the server.

@@ -68,7 +68,7 @@ func (s *server) udp(ctx context.Context, q *query) (*dns.Msg, error) {
 		return nil, err
 	}
 	if err := s.cookies.judge(q.cookie, q.reply.cookie, q.reply.badCookie); err != nil {
-		if err == errGuessed {
+		if err == errStranger {
 			s.n.mismatches.Add(1)
 		}
 		return nil, err

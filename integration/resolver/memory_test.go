@@ -39,12 +39,13 @@ func TestMemoryOfWhatIsRemembered(t *testing.T) {
 	}
 }
 
-// lookUp asks for n names of 28 octets, each once, as fast as 32 askers get answers.
+// lookUp asks for n names of 28 octets, each until there is an answer, as fast as 32 askers
+// get them.
 func lookUp(t *testing.T, server string, n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	var next, failed atomic.Int64
+	var next, again atomic.Int64
 	var asking sync.WaitGroup
 	for range 32 {
 		asking.Go(func() {
@@ -54,19 +55,33 @@ func lookUp(t *testing.T, server string, n int) {
 				return
 			}
 			defer c.Close()
-			for i := int(next.Add(1)); i <= n && ctx.Err() == nil; i = int(next.Add(1)) {
-				m := new(dns.Msg).SetQuestion(fmt.Sprintf("n%07d.remembered.example.", i), dns.TypeA)
-				c.SetDeadline(time.Now().Add(5 * time.Second))
-				if c.WriteMsg(m) != nil {
-					failed.Add(1)
-				} else if _, err := c.ReadMsg(); err != nil {
-					failed.Add(1)
+			for i := int(next.Add(1)); i <= n; i = int(next.Add(1)) {
+				for !found(c, fmt.Sprintf("n%07d.remembered.example.", i)) {
+					if again.Add(1); ctx.Err() != nil {
+						return
+					}
 				}
 			}
 		})
 	}
 	asking.Wait()
-	if f := failed.Load(); f*1000 > int64(n) {
-		t.Errorf("%d of %d questions had no answer", f, n)
+	t.Logf("%d names, and %d asked for again", n, again.Load())
+	if ctx.Err() != nil {
+		t.Error("not all names were looked up in time")
+	}
+}
+
+// found reports whether there is an answer: on a busy machine some are lost.
+func found(c *dns.Conn, name string) bool {
+	m := new(dns.Msg).SetQuestion(name, dns.TypeA)
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	if c.WriteMsg(m) != nil {
+		return false
+	}
+	for {
+		in, err := c.ReadMsg()
+		if err != nil || in.Id == m.Id {
+			return err == nil && in.Rcode == dns.RcodeSuccess
+		}
 	}
 }
