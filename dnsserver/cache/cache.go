@@ -103,8 +103,8 @@ func (c *Cache) Direct(q *dnsserver.Query, r *dnsserver.Reply) bool {
 func (c *Cache) remembered(f *found, r *dnsserver.Reply) {
 	if f.left > 0 {
 		f.shard.hits.Add(1)
-		if info, said := f.wire.info(); said {
-			r.Explain(info, dnsserver.FromUpstream)
+		if info, text, said := f.wire.info(); said {
+			r.Explain(info, text)
 		}
 	} else {
 		c.stale.Add(1)

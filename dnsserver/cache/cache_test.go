@@ -73,10 +73,12 @@ func TestAnswersAreKeptAsLongAsTheyMayBe(t *testing.T) {
 		{"cut", "a.example. A", "NOERROR tc", []string{"an a.example. 300 A 192.0.2.1"}, 0, ""},
 		{"a failure", "a.example. A", "SERVFAIL", nil, 0, ""},
 		{"a refusal", "a.example. A", "REFUSED", []string{"ns " + soaOf("60", "900")}, 0, ""},
-		{"what an upstream says of it", "a.example. A", "NOERROR ede=4",
+		{"what an upstream says of it", "a.example. A", "NOERROR ede=4:upstream",
 			[]string{"an a.example. 300 A 192.0.2.1"}, 0, "NOERROR ede=4 (upstream)\nan a.example. 300 A 192.0.2.1"},
-		{"and says with code 0", "a.example. A", "NXDOMAIN ede=0",
+		{"and says with code 0", "a.example. A", "NXDOMAIN ede=0:upstream",
 			[]string{"ns " + soaOf("60", "900")}, 0, "NXDOMAIN ede=0 (upstream)\nns " + soaOf("60", "900")},
+		{"what we say of it", "a.example. A", "NOERROR ede=15",
+			[]string{"ns " + soaOf("60", "900")}, 0, "NOERROR ede=15\nns " + soaOf("60", "900")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,6 +104,8 @@ func TestTheFirstIsToldWhatAllAre(t *testing.T) {
 		{"a day", "a.example. A", "NOERROR", []string{"an a.example. 604800 A 192.0.2.1", "ar b.example. 172800 A 192.0.2.1"},
 			"NOERROR\nan a.example. 86400 A 192.0.2.1\nar b.example. 86400 A 192.0.2.1"},
 		{"an hour", "a.example. A", "NXDOMAIN", []string{"ns " + soaOf("86400", "86400")}, "NXDOMAIN\nns " + soaOf("3600", "86400")},
+		{"one TTL for a set", "a.example. A", "NOERROR", []string{"an a.example. 300 A 192.0.2.1", "an a.example. 60 A 192.0.2.2", "ar a.example. 90 A 192.0.2.3"},
+			"NOERROR\nan a.example. 60 A 192.0.2.1\nan a.example. 60 A 192.0.2.2\nar a.example. 90 A 192.0.2.3"},
 		{"SOA minimum", "a.example. A", "NXDOMAIN", []string{"ns " + soaOf("900", "60")}, "NXDOMAIN\nns " + soaOf("60", "60")},
 		{"not kept, and as it came", "a.example. A", "NXDOMAIN", []string{"ns example. 604800 NS ns.example."}, "NXDOMAIN\nns example. 604800 NS ns.example."},
 	} {

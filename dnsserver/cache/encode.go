@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,14 +37,35 @@ func encode(k *key, m *dns.Msg, now time.Duration) (wire, bool) {
 	return append(wire(nil), e.w...), true
 }
 
+// cut gives records the TTLs that they are kept with: one for a set (RFC 2181 §5.2), zero
+// for what is above 2^31-1 (§8), and none above the limit.
 func cut(m *dns.Msg, limit uint32) {
 	for _, rrs := range [...][]dns.RR{m.Answer, m.Ns, m.Extra} {
-		for _, rr := range rrs {
-			if h := rr.Header(); h.Rrtype != dns.TypeOPT && h.Ttl <= 1<<31-1 { // what is above is 0
-				h.Ttl = min(h.Ttl, limit)
+		for n := 0; len(rrs) > 0; rrs = rrs[n:] {
+			first, ttl := rrs[0].Header(), limit
+			for n = 0; n < len(rrs) && isOf(first, rrs[n].Header()); n++ {
+				ttl = min(ttl, ttlOf(rrs[n]))
+			}
+			if first.Rrtype == dns.TypeOPT {
+				continue // it has none
+			}
+			for _, rr := range rrs[:n] {
+				rr.Header().Ttl = ttl
 			}
 		}
 	}
+}
+
+// isOf reports whether a record is of the set of another.
+func isOf(set, h *dns.RR_Header) bool {
+	return h.Rrtype == set.Rrtype && strings.EqualFold(h.Name, set.Name)
+}
+
+func ttlOf(rr dns.RR) uint32 {
+	if ttl := rr.Header().Ttl; ttl <= 1<<31-1 {
+		return ttl
+	}
+	return 0
 }
 
 // limitOf is the longest TTL that records of m may have in an entry; 0 says that m is
@@ -104,6 +126,9 @@ func (e *encoder) encode(k *key, m *dns.Msg, now time.Duration, limit uint32) bo
 	if e := dnsserver.ExplanationOf(m); e != nil {
 		info = e.InfoCode
 		flags |= infoBit
+		if e.ExtraText == dnsserver.FromUpstream {
+			flags |= fromBit
+		}
 	}
 	e.life, e.names = limit, e.names[:0]
 	e.w = binary.BigEndian.AppendUint64(e.w[:0], uint64(now))
@@ -134,10 +159,7 @@ func (e *encoder) add(s section, rr dns.RR) bool {
 	if len(data) == 0 {
 		return false // the library takes that for any type, as UPDATE needs it (RFC 2136 §2.4)
 	}
-	ttl := binary.BigEndian.Uint32(e.rr[n+4:])
-	if rr.Header().Ttl > 1<<31-1 {
-		ttl = 0 // RFC 2181 §8
-	}
+	ttl := rr.Header().Ttl
 	e.life = min(e.life, ttl)
 
 	place := e.place(owner)
@@ -146,7 +168,6 @@ func (e *encoder) add(s section, rr dns.RR) bool {
 		binary.BigEndian.PutUint16(e.w[atCounts+2*s:], binary.BigEndian.Uint16(e.w[atCounts+2*s:])+1)
 	}
 	h := e.w[e.open:]
-	binary.BigEndian.PutUint32(h[4:], min(ttl, binary.BigEndian.Uint32(h[4:]))) // one for all (RFC 2181 §5.2)
 	binary.BigEndian.PutUint16(h[8:], binary.BigEndian.Uint16(h[8:])+1)
 	e.w = binary.BigEndian.AppendUint16(e.w, uint16(len(data)))
 	if typ == dns.TypeCNAME {

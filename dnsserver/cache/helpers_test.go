@@ -29,7 +29,7 @@ type origin struct {
 type answerOf func(ctx context.Context, q *dnsserver.Query) (*dns.Msg, error)
 
 // tell sets what a question such as "www.example. A" is answered with: an rcode, the
-// flags ad, aa and tc, perhaps an extended error as ede=4, and records, each in a section: "NOERROR ad", "an www.example. 5 A …".
+// flags ad, aa and tc, perhaps an extended error as ede=4 or ede=4:text, and records, each in a section: "NOERROR ad", "an www.example. 5 A …".
 func (o *origin) tell(t testing.TB, ask string, head string, records ...string) {
 	t.Helper()
 	m := messageOf(t, ask, head, records...)
@@ -80,9 +80,10 @@ func messageOf(t testing.TB, ask, head string, records ...string) *dns.Msg {
 	m.Authoritative = slices.Contains(words, "aa")
 	m.Truncated = slices.Contains(words, "tc")
 	for _, w := range words {
-		if code, ok := strings.CutPrefix(w, "ede="); ok {
+		if ede, ok := strings.CutPrefix(w, "ede="); ok {
+			code, text, _ := strings.Cut(ede, ":")
 			n, _ := strconv.Atoi(code)
-			explain(m, uint16(n))
+			explain(m, uint16(n), text)
 		}
 	}
 	for _, r := range records {
@@ -105,9 +106,9 @@ func messageOf(t testing.TB, ask, head string, records ...string) *dns.Msg {
 	return m
 }
 
-func explain(m *dns.Msg, info uint16) {
+func explain(m *dns.Msg, info uint16, text string) {
 	m.SetEdns0(1232, false)
-	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: info}}
+	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: info, ExtraText: text}}
 }
 
 // text is the reverse of messageOf, the records sorted within their sections.

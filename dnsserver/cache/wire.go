@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"time"
+
+	"github.com/rollcall-dns/rollcall/dnsserver"
 )
 
 // wire is one answer as it is kept, in one piece of memory:
@@ -35,6 +37,7 @@ const (
 	setLen = 10 // of a set, before its name and records
 
 	rcodeBits = 0x0f
+	fromBit   = 0x20 // the extended error is an upstream's
 	infoBit   = 0x40 // there is an extended error
 	adBit     = 0x80
 
@@ -51,9 +54,13 @@ func (w wire) rcode() int { return int(w[atFlags] & rcodeBits) }
 
 func (w wire) authentic() bool { return w[atFlags]&adBit != 0 }
 
-// info is the extended error that came with the answer (RFC 8914), if there was one.
-func (w wire) info() (code uint16, said bool) {
-	return binary.BigEndian.Uint16(w[atInfo:]), w[atFlags]&infoBit != 0
+// info is the extended error that came with the answer (RFC 8914), if there was one, and
+// its text, which says whose it is.
+func (w wire) info() (code uint16, text string, said bool) {
+	if w[atFlags]&fromBit != 0 {
+		text = dnsserver.FromUpstream
+	}
+	return binary.BigEndian.Uint16(w[atInfo:]), text, w[atFlags]&infoBit != 0
 }
 
 // answers reports whether this is about the question k.
