@@ -112,6 +112,26 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// Where a firewall drops TCP the first asker waits in vain, and the next is answered.
+func TestServersWhoseTCPIsDropped(t *testing.T) {
+	for name, udp := range map[string]upstreamtest.Behaviour{"folds case": upstreamtest.FoldCase(cookies(web)), "gives no cookies any more": web} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := upstreamtest.Start(t, cookies(web))
+			c, a := newClient(t, Options{}), mustAddr(t, s.Addr())
+			got, err := c.Exchange(t.Context(), a, question(t, "web.example. A"))
+			check(t, got, err, webA)
+			s.Do(upstreamtest.Over(upstreamtest.TCP, upstreamtest.Drop, udp))
+			for _, want := range []string{"deadline exceeded", webA} {
+				ctx, cancel := context.WithTimeout(t.Context(), hurry)
+				got, err = c.Exchange(ctx, a, question(t, "web.example. A"))
+				cancel()
+				check(t, got, err, want)
+			}
+		})
+	}
+}
+
 // asked fails unless a server was asked so often.
 func asked(t *testing.T, s *upstreamtest.Server, udp, tcp int) {
 	t.Helper()
