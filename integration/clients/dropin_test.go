@@ -174,11 +174,12 @@ func (w *dropInWorld) row(t *testing.T, way way, lib library, see look) string {
 	}
 	single := "no"
 	// a failure, or a long wait, is a no: systemd-resolved does not ask for single labels
-	if found, _ := see(t.Context(), followed); len(found) > 0 {
+	found, err := see(t.Context(), followed)
+	if len(found) > 0 {
 		single = "yes"
 	}
 	if want := slices.Contains(way.single, lib.name); want != (single == "yes") {
-		t.Errorf("single label: found is %s", single)
+		t.Errorf("single label: found is %s: %q, %v", single, found, err)
 	}
 	return fmt.Sprintf("| %s | %s | yes | yes | %s | %s |\n", way.name, lib.name, single, way.as)
 }
