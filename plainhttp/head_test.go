@@ -73,6 +73,7 @@ func TestParse(t *testing.T) {
 		{"two lengths in one", lines("PUT /a HTTP/1.1", "Host: r", "Content-Length: 2, 2"), "refused"},
 		{"no length", lines("PUT /a HTTP/1.1", "Host: r", "Content-Length:"), "refused"},
 		{"a sign", lines("PUT /a HTTP/1.1", "Host: r", "Content-Length: +2"), "refused"},
+		{"a length that an int of 32 bits is not", lines("PUT /a HTTP/1.1", "Host: r", "Content-Length: 4294967298"), "refused"},
 		{"a length without bounds", lines("PUT /a HTTP/1.1", "Host: r", "Content-Length: 18446744073709551618"), "refused"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
