@@ -1,7 +1,9 @@
 package selfreg
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +45,26 @@ func TestAheadGetsWhileOneIsUsed(t *testing.T) {
 		}
 		if took := time.Since(began); took != 11*time.Second {
 			t.Errorf("ten that take a second to get, and one to use, took %v, want 11s", took)
+		}
+	})
+}
+
+// What panics while it is got is for whoever waits for it, as it would be without
+// another goroutine: the supervisor catches it.
+func TestAheadPassesPanicsOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer func() {
+			if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "no such page") {
+				t.Errorf("recovered %v, want the panic", p)
+			}
+		}()
+		for i := range ahead(func(yield func(int) bool) {
+			yield(1)
+			panic("no such page")
+		}) {
+			if i != 1 {
+				t.Errorf("got %d, want what came before the panic", i)
+			}
 		}
 	})
 }
