@@ -41,7 +41,7 @@ func openKept(t testing.TB, dir string) *kept {
 	return k
 }
 
-// live is a copy, as the owner of a journal gives it.
+// live is a copy. A Table is read while it changes: TestCompactionReadsATableThatChanges.
 func (k *kept) live() iter.Seq[Record] { return recordsOf(maps.Clone(k.want)) }
 
 func (k *kept) write(records ...Record) error {
