@@ -3,6 +3,7 @@ package zone_test
 import (
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -162,7 +163,7 @@ func (m *staticModel) union(name, qtype string, ids []string) (lines []string, c
 			lines = append(lines, m.line(name, id))
 		}
 	}
-	least := 1 << 31
+	least := math.MaxInt32
 	for _, l := range lines {
 		var ttl int
 		fmt.Sscan(strings.Fields(l)[1], &ttl)
