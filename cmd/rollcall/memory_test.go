@@ -22,7 +22,7 @@ func TestGarbageCollectionIsSetUnlessTheOperatorSetsIt(t *testing.T) {
 }
 
 func TestCacheIsAccountedWithWhatTheCollectorLeaves(t *testing.T) {
-	for gogc, want := range map[string]int{"": 75, "50": 75, "200": 225, "0": 25, "off": 75, "x": 75} {
+	for gogc, want := range map[string]int{"": 80, "50": 80, "200": 230, "0": 30, "off": 80, "x": 80} {
 		t.Setenv("GOGC", gogc)
 		if got := growth(); got != want {
 			t.Errorf("GOGC=%q: %d percent, want %d", gogc, got, want)

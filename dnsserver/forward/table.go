@@ -25,9 +25,9 @@ type table struct {
 // internal is what people use within their sites, by agreement (ICANN 2024).
 var internal = zone.MustParseName("internal")
 
-// host reports whether somebody looks for a host of one label. Of public names none is
-// that (RFC 7085, ICANN 2013), but routers and companies' servers know such ones. Other
-// types are about top-level domains.
+// host reports whether somebody looks for a host of one label. Hardly any public name is
+// that, and none may be (RFC 7085, ICANN 2013), but routers and companies' servers know
+// such ones. Other types are about top-level domains.
 func host(name []byte, typ uint16) bool {
 	return len(name) > 1 && len(name) == 2+int(name[0]) &&
 		(typ == dns.TypeA || typ == dns.TypeAAAA || typ == dns.TypeHTTPS)

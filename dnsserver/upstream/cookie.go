@@ -25,7 +25,7 @@ var (
 )
 
 const (
-	cookieLife = 24 * time.Hour   // of ours (RFC 7873 §7.1: at most 26 hours)
+	cookieLife = 24 * time.Hour   // of ours (RFC 7873 §7.1)
 	cookieLoss = 10 * time.Second // without any reply, after which cookies may be why
 )
 
