@@ -8,6 +8,8 @@ import (
 	"sync"
 )
 
+const batchSize = 1
+
 // batch holds one datagram at a time, and its reply.
 type batch struct {
 	turn    sync.Mutex // whoever has it may receive and send

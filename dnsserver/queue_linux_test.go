@@ -3,6 +3,7 @@ package dnsserver
 import (
 	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,9 +15,11 @@ func TestQueueThatStandsIsShort(t *testing.T) {
 	defer c.Close()
 	check(t, c.SetReadBuffer(burstBuffer))
 	long := bufferOf(t, c)
-	q := queue{conn: c}
+	now := int64(0)
+	q := queue{conn: c, now: func() int64 { return now }}
 	batches := func(n int, full bool) int {
 		for range n {
+			now += int64(2 * time.Millisecond)
 			q.took(full)
 		}
 		return bufferOf(t, c)
@@ -38,6 +41,25 @@ func TestQueueThatStandsIsShort(t *testing.T) {
 	for _, s := range steps {
 		if size := batches(s.n, s.full); (size < long) != s.short {
 			t.Errorf("%s: the queue holds %d octets of %d", s.name, size, long)
+		}
+	}
+}
+
+// What takes no time is no reason to drop anything.
+func TestQueueThatStandsIsAsLongAsItMayWait(t *testing.T) {
+	const queries = (standing - 1) * batchSize
+	for _, tt := range []struct {
+		each time.Duration // query
+		want int           // that may wait
+	}{
+		{time.Microsecond, burstBuffer / queryBuffer},
+		{8 * time.Microsecond, 1250},
+		{32 * time.Microsecond, 312},
+		{time.Millisecond, shortestBuffer / queryBuffer},
+		{0, burstBuffer / queryBuffer},
+	} {
+		if got := standingBuffer(int64(tt.each)*queries) / queryBuffer; got != tt.want {
+			t.Errorf("%v for each query: %d may wait, want %d", tt.each, got, tt.want)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func (s *Server) newUDP(c *net.UDPConn, addr netip.AddrPort) (*udpLoop, error) {
 		addr:     addr,
 		wildcard: wildcard,
 		batch:    b,
-		queue:    queue{conn: c},
+		queue:    queue{conn: c, now: sinceStart},
 		r:        s.newResponder(s.newCounters(), s.errors),
 	}, err
 }
