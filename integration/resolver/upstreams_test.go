@@ -102,6 +102,21 @@ func TestOtherPeoplesServers(t *testing.T) {
 	expect(t, "beside the route", ask(t, s.DNS[0], "www.example. A"), "REFUSED ra ede=20")
 }
 
+// Private addresses are removed for those who want it, and by us: also from what is remembered.
+func TestPrivateAddressesOfPublicNames(t *testing.T) {
+	dnsmasq := startDnsmasq(t, "host-record=www.corp.example,192.0.2.80", "host-record=www.corp.example,10.0.0.80",
+		"host-record=nas.corp.example,10.0.0.81", "local-ttl=60").at.String()
+	s := serve(t, "--upstream", dnsmasq, "--rebind-protection")
+	for _, when := range []string{"at first", "as remembered"} {
+		expect(t, when, ask(t, s.DNS[0], "www.corp.example. A"), "NOERROR ra | www.corp.example. A 192.0.2.80 ede=15")
+	}
+	if n := metric(t, s, "rollcall_forward_blocked_total"); n != 1 {
+		t.Errorf("removed from %v answers of others, want 1", n)
+	}
+	s = serve(t, "--route", "corp.example="+dnsmasq, "--rebind-protection")
+	expect(t, "of a route", ask(t, s.DNS[0], "nas.corp.example. A"), "NOERROR ra | nas.corp.example. A 10.0.0.81")
+}
+
 // A server that sends those who have a cookie away until they have its own is asked over UDP like any other.
 func TestServerThatWantsItsCookie(t *testing.T) {
 	knot := startKnot(t, "    module: mod-cookies/strict\n")
