@@ -19,8 +19,9 @@ type Answer struct {
 	Took time.Duration
 }
 
-// sockets share the questions, so that servers with several sockets use them.
-const sockets = 8
+// sockets share the questions, so that servers with several sockets use them, and no more
+// replies than in the field go to one asker in a row.
+const sockets = 64
 
 // lastAnswers is how long answers are waited for after the last question.
 const lastAnswers = 200 * time.Millisecond
