@@ -105,6 +105,8 @@ var rules = []rule{
 		"it measures the shipped program from outside"},
 	{"bench/internal/fleet", []string{"bench/internal/web"},
 		"instances are registered over HTTP, as any are"},
+	{"bench/internal/launch", []string{"bench/internal/pinned", "bench/internal/web"},
+		"it starts the shipped program, and knows it only from outside"},
 	{"bench/internal/*", nil,
 		"what measures loads the machine with little of its own"},
 	{"bench/propagation", nil,

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+
+	"github.com/rollcall-dns/rollcall/bench/internal/launch"
 )
 
 //go:embed floor/floor.c
@@ -29,15 +31,13 @@ func floor(_ *world, dir string, port int) ([]string, error) {
 const registrars = 16
 
 func rollcall(o options) kind {
-	program, err := filepath.Abs(o.rollcall)
 	k := kind{name: "rollcall"}
 	k.command = func(_ *world, dir string, port int) ([]string, error) {
-		argv := []string{"env", "GOMAXPROCS=1", program, "serve", "--docker", "off", "--log-level", "warn",
-			"--dns", fmt.Sprintf("127.0.0.1:%d", port), "--http", httpAddr(port)}
+		var upstream []string
 		if o.set == cached {
-			argv = append(argv, "--upstream", fmt.Sprintf("127.0.0.1:%d", upstreamPort))
+			upstream = []string{"--upstream", fmt.Sprintf("127.0.0.1:%d", upstreamPort)}
 		}
-		return argv, err
+		return launch.Argv(o.rollcall, fmt.Sprintf("127.0.0.1:%d", port), httpAddr(port), upstream...)
 	}
 	if o.set != cached {
 		k.ready = func(ctx context.Context, s *server) error {

@@ -1,13 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"github.com/rollcall-dns/rollcall/bench/internal/raw"
 )
 
 // results are all rounds of all servers.
@@ -154,11 +155,7 @@ func (r *results) save(path string) error {
 	if path == "" {
 		return nil
 	}
-	raw, err := json.MarshalIndent(r, "", "\t")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path+".json", append(raw, '\n'), 0o644); err != nil {
+	if err := raw.Write(path+".json", r); err != nil {
 		return err
 	}
 	if len(r.Servers) == 0 || len(r.Servers[0].Rounds) == 0 {

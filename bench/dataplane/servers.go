@@ -121,10 +121,7 @@ func start(ctx context.Context, w *world, k kind, port int, core string) (*serve
 		return nil, fmt.Errorf("prepare %s: %w", k.name, err)
 	}
 	s := &server{kind: k, world: w, port: port}
-	if s.answers() {
-		return nil, fmt.Errorf("start %s: something else answers at %s", k.name, s.addr())
-	}
-	if s.Process, err = pinned.Start(k.name, core, dir, argv); err != nil {
+	if s.Process, err = pinned.Start(k.name, core, dir, argv, s.addr()); err != nil {
 		return nil, err
 	}
 	starting, cancel := context.WithTimeout(ctx, startTime)

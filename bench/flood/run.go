@@ -7,12 +7,13 @@ import (
 	"log"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/rollcall-dns/rollcall/bench/internal/ask"
+	"github.com/rollcall-dns/rollcall/bench/internal/launch"
 	"github.com/rollcall-dns/rollcall/bench/internal/pinned"
+	"github.com/rollcall-dns/rollcall/bench/internal/raw"
 )
 
 const (
@@ -33,9 +34,6 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if o.rollcall, err = filepath.Abs(o.rollcall); err != nil {
-		return err
-	}
 	s, release, err := start(ctx, o, dir)
 	if err != nil {
 		return err
@@ -51,30 +49,15 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	r.print(os.Stdout)
-	if o.out == "" {
-		return nil
-	}
-	raw, err := json.MarshalIndent(r, "", "\t")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(o.out, append(raw, '\n'), 0o644)
+	return raw.Write(o.out, r)
 }
 
 // start gives a server that knows its instances, and is held to its share.
 func start(ctx context.Context, o options, dir string) (s *pinned.Process, release func(), err error) {
-	s, err = pinned.Start("rollcall", pinned.Server, dir, []string{o.rollcall, "serve", "--docker", "off",
-		"--upstream", "off", "--log-level", "warn", "--dns", dnsAddr, "--http", httpAddr})
-	if err != nil {
+	if s, err = launch.Rollcall(ctx, o.rollcall, dir, dnsAddr, httpAddr); err != nil {
 		return nil, nil, err
 	}
-	for tries := 0; ; tries++ {
-		if err = registered.Register(ctx, httpAddr, 16, 0, registered.Len()); err == nil || tries == 50 || ctx.Err() != nil {
-			break
-		}
-		time.Sleep(100 * time.Millisecond) // it does not listen yet
-	}
-	if err == nil {
+	if err = registered.Register(ctx, httpAddr, 16, 0, registered.Len()); err == nil {
 		release, err = s.Hold(o.share, o.period)
 	}
 	if err != nil {

@@ -50,9 +50,11 @@ func (r *results) together(ctx context.Context, o options, dir string, f *fleet.
 	for range min(3, o.rounds) {
 		s.Kill()
 		began := time.Now()
-		if s, err = o.serve(ctx, dir, "disk", data...); err != nil {
+		next, err := o.serve(ctx, dir, "disk", data...)
+		if err != nil {
 			return err
 		}
+		s = next
 		again := start{Ready: time.Since(began)}
 		if again.RSS, again.Peak, err = s.Memory(); err != nil {
 			return err

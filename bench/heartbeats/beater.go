@@ -18,7 +18,7 @@ const (
 
 // beater sends the heartbeats of a fleet in batches, and knows what came of them.
 type beater struct {
-	s       *server
+	s       *measured
 	f       *fleet.Fleet
 	next    int // whose turn it is
 	beats   int

@@ -8,18 +8,17 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"log"
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/rollcall-dns/rollcall/bench/internal/fleet"
 	"github.com/rollcall-dns/rollcall/bench/internal/pinned"
+	"github.com/rollcall-dns/rollcall/bench/internal/raw"
 )
 
 // options are what a run is told.
@@ -67,15 +66,12 @@ type results struct {
 	Starts  []start       `json:"starts"`
 }
 
-func run(ctx context.Context, o options) (err error) {
+func run(ctx context.Context, o options) error {
 	dir, err := os.MkdirTemp("", "heartbeats")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if o.rollcall, err = filepath.Abs(o.rollcall); err != nil {
-		return err
-	}
 	var r results
 	few := &fleet.Fleet{Services: (o.single + 2) / 3, Members: 3, Lease: "10m"}
 	if err := r.singly(ctx, o, dir, few); err != nil {
@@ -86,12 +82,5 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	r.table(os.Stdout)
-	if o.out == "" {
-		return nil
-	}
-	raw, err := json.MarshalIndent(r, "", "\t")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(o.out, append(raw, '\n'), 0o644)
+	return raw.Write(o.out, r)
 }

@@ -20,7 +20,7 @@ type registrations struct {
 const part = 20_000
 
 // register registers a fleet. The heartbeats in between are not counted.
-func (s *server) register(ctx context.Context, f *fleet.Fleet) (r registrations, err error) {
+func (s *measured) register(ctx context.Context, f *fleet.Fleet) (r registrations, err error) {
 	var cpu, took time.Duration
 	b := beater{s: s, f: f}
 	for from := 0; from < f.Len(); from += part {

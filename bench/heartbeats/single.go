@@ -62,7 +62,7 @@ func (r *results) singly(ctx context.Context, o options, dir string, f *fleet.Fl
 }
 
 // load sends as many requests as it can for a while.
-func (s *server) load(ctx context.Context, d time.Duration, request web.Request) (l load, err error) {
+func (s *measured) load(ctx context.Context, d time.Duration, request web.Request) (l load, err error) {
 	var n int
 	cpu, took, err := s.used(func() error {
 		ctx, cancel := context.WithTimeout(ctx, d)

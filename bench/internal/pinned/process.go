@@ -20,8 +20,14 @@ type Process struct {
 	log  string
 }
 
-// Start starts a program on a core, in a folder, where it leaves its log.
-func Start(name, core, dir string, argv []string) (*Process, error) {
+// Start starts a program on a core, in a folder, where it leaves its log. It is going to
+// listen at these addresses: nothing else may.
+func Start(name, core, dir string, argv []string, addrs ...string) (*Process, error) {
+	for _, a := range addrs {
+		if err := free(a); err != nil {
+			return nil, fmt.Errorf("start %s: %w", name, err)
+		}
+	}
 	p := &Process{name: name, log: filepath.Join(dir, "log")}
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
