@@ -35,7 +35,7 @@ func (b *beater) steadily(ctx context.Context, d time.Duration) error {
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	rate := max(1, b.f.Len()/batchSize*int(time.Second)/int(period))
+	rate := max(1, int(time.Duration(b.f.Len()/batchSize)*time.Second/period))
 	ask.Pace(ctx, rate, func(int) {
 		if err == nil {
 			err = b.batch(c, b.f.Len())

@@ -102,8 +102,8 @@ func (d *daemon) unmount() {
 	}
 	for line := range strings.Lines(string(mounts)) {
 		if at := strings.Fields(line)[1]; strings.HasPrefix(at, d.dir+"/") {
-			if err := syscall.Unmount(at, syscall.MNT_DETACH); err != nil {
-				d.t.Errorf("unmount %s: %v", at, err)
+			if out, err := exec.Command("umount", "--lazy", at).CombinedOutput(); err != nil {
+				d.t.Errorf("unmount %s: %v\n%s", at, err, out)
 			}
 		}
 	}
