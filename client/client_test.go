@@ -134,7 +134,9 @@ func (s *server) eventually(question, want string) {
 // run runs an instance until stop is called, which gives Run's error.
 func run(t *testing.T, o client.Options, r client.Registration) (inst *client.Instance, stop func() error) {
 	t.Helper()
-	o.Logger = slog.New(slog.DiscardHandler)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	inst, err := client.New(o, r)
 	if err != nil {
 		t.Fatal(err)
@@ -227,6 +229,36 @@ func TestFailuresThatMayPassAreOutlasted(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestLogSaysWhatTheServerDoesNotTake(t *testing.T) {
+	s := newServer(t)
+	mend := s.failing(http.StatusServiceUnavailable)
+	var log strings.Builder
+	fast := web
+	fast.Lease = time.Second
+	inst, stop := run(t, client.Options{Servers: []string{s.url}, Logger: slog.New(slog.NewTextHandler(&log, nil))}, fast)
+	for len(s.requests()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	mend()
+	<-inst.Registered()
+	s.failing(http.StatusServiceUnavailable)
+	s.requests()
+	for n := 0; n < 2; n += len(s.requests()) { // behind the log of the first
+		time.Sleep(time.Millisecond)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	rest := log.String()
+	for _, what := range []string{"does not take the registration", "msg=registered", "does not take the heartbeat", "could not be removed"} {
+		at := strings.Index(rest, what)
+		if at < 0 {
+			t.Fatalf("no %q at its place in the log:\n%s", what, &log)
+		}
+		rest = rest[at:]
 	}
 }
 

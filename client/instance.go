@@ -200,7 +200,11 @@ func (i *Instance) after(ctx context.Context, err error) time.Duration {
 	if later := new(laterError); errors.As(err, &later) {
 		wait = max(wait, later.after)
 	}
-	i.log.Warn("the server does not take the heartbeat", "error", err, "retry", wait.Round(time.Millisecond))
+	what := "heartbeat"
+	if i.taken == "" {
+		what = "registration"
+	}
+	i.log.Warn("the server does not take the "+what, "server", i.srv.current(), "error", err, "retry", wait.Round(time.Millisecond))
 	i.srv.next()
 	if len(i.srv.bases) > 1 {
 		i.taken = ""
@@ -225,7 +229,7 @@ func (i *Instance) leave() {
 	wg.Wait()
 	close(errs)
 	for err := range errs {
-		i.log.Warn("the registration could not be removed: it ends with its lease", "error", err)
+		i.log.Warn("the registration could not be removed: if there is one, it ends with its lease", "error", err)
 	}
 }
 

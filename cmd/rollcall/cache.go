@@ -121,7 +121,7 @@ func askCache(method string, u *url.URL, v any) error {
 	}
 	resp, err := asking(10 * time.Second).Do(req)
 	if err != nil {
-		return fmt.Errorf("ask about the cache: %w", err)
+		return fmt.Errorf("ask about the cache: %w%s", err, nobodyThere(err, "http"))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))

@@ -75,7 +75,7 @@ var serveSettings = group[Config]{command: "serve", prefix: "ROLLCALL_", list: s
 var settings = []setting[Config]{
 	{
 		name: "domain", def: "svc.internal", many: true, set: setDomain,
-		help: "answer names in the domain `NAME`; reverse names point into the first",
+		help: "names are in the domain `NAME`; reverse names point into the first",
 	}, {
 		name: "dns", def: "127.0.0.1:8053", many: true, set: setAddrs(func(c *Config) *[]netip.AddrPort { return &c.DNS }),
 		help: "answer DNS on `ADDR:PORT`, UDP and TCP",
@@ -126,7 +126,7 @@ var settings = []setting[Config]{
 		help: "hold at most `N` of these from one IPv4 address or IPv6 /64",
 	}, {
 		name: "http", def: "127.0.0.1:8054", set: setHTTP,
-		help: "serve the HTTP interface on `ADDR:PORT`; whoever reaches it can register services",
+		help: "the HTTP interface is on `ADDR:PORT`; whoever reaches it can register services",
 	}, {
 		name: "docker", def: dockerAuto, set: setDocker,
 		help: "follow the Docker engine `WHICH`: auto (the local one, if there is one), off, unix:///PATH or tcp://HOST:PORT",

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -43,12 +45,20 @@ func asking(within time.Duration) *http.Client {
 	}
 }
 
+// nobodyThere says what to do when no server listens where a flag says.
+func nobodyThere(err error, flag string) string {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return ": no server is there: start it with rollcall serve, or say with --" + flag + " where it is"
+	}
+	return ""
+}
+
 // askHealth asks the server that listens on addr.
 func askHealth(addr netip.AddrPort) error {
 	client := asking(3 * time.Second)
 	resp, err := client.Get("http://" + local(addr).String() + "/healthz")
 	if err != nil {
-		return fmt.Errorf("ask for health: %w", err)
+		return fmt.Errorf("ask for health: %w%s", err, nobodyThere(err, "http"))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

@@ -40,7 +40,7 @@ func lookupCommand(p *process) *cli.Command {
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
-			return lookup(p.stdout, serverOf(c, p), q)
+			return lookup(p.stdout, serverOf(c, p), cfg.Domains[0].String(), q)
 		},
 	}
 }
@@ -88,15 +88,15 @@ func questionOf(args []string, domain string) (q dns.Question, err error) {
 }
 
 // lookup asks and prints. Its errors carry the exit code.
-func lookup(w io.Writer, server string, q dns.Question) error {
+func lookup(w io.Writer, server, domain string, q dns.Question) error {
 	name, typ := strings.TrimSuffix(q.Name, "."), dns.TypeToString[q.Qtype]
 	reply, err := ask(server, q)
 	if err != nil {
-		return &exitError{exitUsage, fmt.Errorf("ask %s for %s %s: %w", server, name, typ, err)}
+		return &exitError{exitUsage, fmt.Errorf("ask %s for %s %s: %w%s", server, name, typ, err, nobodyThere(err, "server"))}
 	}
 	switch {
 	case reply.Rcode == dns.RcodeNameError:
-		return &exitError{exitFailure, fmt.Errorf("%s: there is no such name, says %s", name, server)}
+		return &exitError{exitFailure, fmt.Errorf("%s: there is no such name, says %s%s", name, server, inDomain(name, domain))}
 	case reply.Rcode != dns.RcodeSuccess:
 		return &exitError{exitUsage, fmt.Errorf("ask %s for %s %s: answered %s%s",
 			server, name, typ, dns.RcodeToString[reply.Rcode], extendedError(reply))}
@@ -113,6 +113,15 @@ func lookup(w io.Writer, server string, q dns.Question) error {
 		printRecords(tw, reply)
 	}
 	return tw.Flush()
+}
+
+// inDomain says what a service is called when the domain was not asked for: that is easily
+// forgotten where the service has two labels.
+func inDomain(name, domain string) string {
+	if dns.IsSubDomain(domain, dns.Fqdn(name)) || dns.IsSubDomain("arpa.", dns.Fqdn(name)) {
+		return ""
+	}
+	return fmt.Sprintf("; a service is called %s.%s", name, strings.TrimSuffix(domain, "."))
 }
 
 // danglingAlias is the name that an answer ends in which has aliases alone.

@@ -113,9 +113,10 @@ func TestLookupWithoutAnswer(t *testing.T) {
 		want               string
 	}{
 		{"no such name", answers(t, dns.RcodeNameError), "web", exitFailure, "there is no such name"},
+		{"a service without the domain", answers(t, dns.RcodeNameError), "web.shop", exitFailure, "; a service is called web.shop.svc.internal\n"},
 		{"no such type", answers(t, dns.RcodeSuccess), "web", exitFailure, "has no SRV record now"},
 		{"server failure", answers(t, dns.RcodeServerFailure), "web", exitUsage, "answered SERVFAIL"},
-		{"nobody there", closed.LocalAddr().String(), "web", exitUsage, "connection refused"},
+		{"nobody there", closed.LocalAddr().String(), "web", exitUsage, "connection refused: no server is there: start it with rollcall serve, or say with --server where it is"},
 		{"bad type", "127.0.0.1", "web SVR", exitUsage, `"SVR" is no type of records`},
 		{"bad name", "127.0.0.1", "a..b", exitUsage, `"a..b" is no domain name`},
 		{"no name", "127.0.0.1", "", exitUsage, "lookup takes a NAME"},
