@@ -43,7 +43,7 @@ func (o binder) bind(addr netip.AddrPort, over Transport) (*binding, error) {
 		case err == nil:
 			return b, nil
 		case addr.Port() != 0 || try == freePortTries || !errors.Is(err, syscall.EADDRINUSE):
-			return nil, fmt.Errorf("listen on %s: %w%s", addr, err, advice(err))
+			return nil, fmt.Errorf("listen on %s: %w%s", addr, err, Advice(err))
 		}
 	}
 }
@@ -157,8 +157,9 @@ func cause(err error) error {
 	return err
 }
 
-// advice says what to do about an error.
-func advice(err error) string {
+// Advice says what to do when an address cannot be listened on, behind the error; "" where
+// that says it.
+func Advice(err error) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return ": stop the program that has it (port 53: often systemd-resolved or dnsmasq), or take another address or port"

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// What an asker may get over UDP in error replies to queries that are turned down,
-// because they are not admitted or because too many wait: enough for any test of conformance, and too little to be of use against
-// someone whose address is forged. They are hardly longer than their queries. A forged
-// flood can at worst silence errors, never answers.
+// What an asker may get over UDP in error replies to queries that are turned down, because
+// they are not admitted or because too many wait: enough for any test of conformance, and
+// too little to be of use against someone whose address is forged. They are hardly longer
+// than their queries. A forged flood can at worst silence errors, never answers.
 const (
 	errorRate    = 1_000  // a second
 	errorBurst   = 10_000 // at once

@@ -88,10 +88,10 @@ func TestListenErrorsSayWhatToDo(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	// Binding a low port as root cannot fail here, so the advice alone is tested.
-	if got := advice(os.NewSyscallError("bind", syscall.EACCES)); !strings.Contains(got, "CAP_NET_BIND_SERVICE") {
+	if got := Advice(os.NewSyscallError("bind", syscall.EACCES)); !strings.Contains(got, "CAP_NET_BIND_SERVICE") {
 		t.Errorf("advice on EACCES: %s", got)
 	}
-	if got := advice(errors.New("other")); got != "" {
+	if got := Advice(errors.New("other")); got != "" {
 		t.Errorf("advice on what is unknown: %s", got)
 	}
 }

@@ -139,7 +139,7 @@ func (s *server) listen(now func() int64) (err error) {
 		return fmt.Errorf("--dns: %w", err)
 	}
 	if s.http, err = listenHTTP(cfg.HTTP, s.from.sockets, maxConns, s.log); err != nil {
-		return fmt.Errorf("--http: %w", err)
+		return fmt.Errorf("--http: %w%s", err, dnsserver.Advice(err))
 	}
 	return nil
 }
