@@ -34,9 +34,9 @@ type state struct {
 // writer is the state under construction. Zone.mu guards it.
 type writer struct {
 	state
-	edit    *hamt.Edit // of the Apply under way
-	changed bool
-	freed   []string // targets that nobody may have any more
+	edit    *hamt.Edit // of what was not published yet
+	changed bool       // there is such
+	freed   []string   // targets that nobody may have any more
 
 	domains []Name
 	local   *localZones
@@ -138,12 +138,11 @@ func below(n, apex Name) (rel string, ok bool) {
 }
 
 // Apply makes a change whole and publishes one snapshot, or none when everything
-// is as it was. What cannot be in the zone is rejected alone.
+// is as it was, or more follows. What cannot be in the zone is rejected alone.
 func (z *Zone) Apply(c Change) Result {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	w := &z.w
-	w.edit, w.changed = new(hamt.Edit), false
 	o := w.source(c)
 	if c.Networks != nil {
 		w.setNetworks(c.Source, o, c.Networks)
@@ -188,11 +187,12 @@ func (z *Zone) Apply(c Change) Result {
 		w.setVerdict(&c.Verdicts[i])
 	}
 	w.grant()
-	if w.changed {
+	publish := w.changed && !c.More
+	if publish {
 		w.serial++
 		z.cur.Store(w.snapshot())
 	}
-	return Result{Serial: w.serial, Changed: w.changed, Rejected: rejected}
+	return Result{Serial: w.serial, Changed: publish, Rejected: rejected}
 }
 
 func (w *writer) source(c Change) *owned {

@@ -50,6 +50,30 @@ func TestPublishedSnapshotNeverChanges(t *testing.T) {
 	}
 }
 
+func TestWhatMoreFollowsIsPublishedWithTheNextChange(t *testing.T) {
+	z := newZone(t)
+	a, b := up("web", "a", at("10.0.0.1", tcp(80))), up("web", "b", at("10.0.0.2", tcp(80)))
+	const both = "web.svc.test. 5 IN A 10.0.0.1; web.svc.test. 5 IN A 10.0.0.2"
+	for _, next := range []zone.Change{put(b), {}, {Source: "other", Drop: []string{"nobody"}}} {
+		before := z.Snapshot()
+		page := put(a)
+		if next.Put == nil {
+			page = put(a, b)
+		}
+		page.More = true
+		if r := apply(t, z, page); r.Changed || r.Serial != before.Serial() || z.Snapshot() != before {
+			t.Fatalf("more follows, but: %+v", r)
+		}
+		if r := apply(t, z, next); !r.Changed || r.Serial != before.Serial()+1 {
+			t.Fatalf("%+v, want one snapshot of all", r)
+		}
+		if got := zonetest.Ask(t, z, "web.svc.test. A"); got != both {
+			t.Errorf("%s, want %s", got, both)
+		}
+		apply(t, z, zone.Change{Drop: []string{a.ID, b.ID}})
+	}
+}
+
 func TestBadInstanceIsRejectedAlone(t *testing.T) {
 	z := newZone(t)
 	good := up("web", "a", at("10.0.0.1", tcp(80)))

@@ -26,6 +26,10 @@ type Change struct {
 	Source string // stamped by the supervisor, not by the source
 	Run    uint64 // stamped likewise: a new run forgets the pages of a sync that an earlier one left unfinished
 	Kind   Kind
+	// More says that the source's next change follows at once. Nothing is published before
+	// that, or one of another source: to publish many instances a few at a time costs
+	// several times as much as at once.
+	More bool
 
 	Put []Instance
 	// Static adds or replaces static records. They share the IDs of instances.
@@ -65,7 +69,7 @@ type Key struct{ Source, ID string }
 // Result says what Apply did.
 type Result struct {
 	Serial   uint32 // of the snapshot that holds the change
-	Changed  bool   // false: nothing was published
+	Changed  bool   // false: nothing was published, or not yet
 	Rejected []Rejection
 }
 

@@ -78,7 +78,7 @@ func TestRandomChangesAreBrowsedLikeTheModel(t *testing.T) {
 	for seed := range uint64(4) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		z := newZone(t)
-		m := model{map[string]zone.Instance{}, map[string]zone.Verdict{}, map[string]netip.Prefix{}}
+		m := newModel()
 		size := 3 + 60*int(seed%2)
 		for step := range 1000 {
 			m.change(t, z, rng, nets, size)

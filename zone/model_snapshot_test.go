@@ -17,7 +17,7 @@ func TestSnapshotsNeverChange(t *testing.T) {
 	for seed := range uint64(3) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		z := newZone(t)
-		m := model{map[string]zone.Instance{}, map[string]zone.Verdict{}, map[string]netip.Prefix{}}
+		m := newModel()
 		nets := map[string]netip.Prefix{"red": netip.MustParsePrefix("172.18.0.0/16"), "blue": netip.MustParsePrefix("172.19.0.0/16")}
 		type kept struct {
 			s    *zone.Snapshot
@@ -25,6 +25,7 @@ func TestSnapshotsNeverChange(t *testing.T) {
 		}
 		var all []kept
 		for step := range 600 {
+			m.more = rng.IntN(3) == 0
 			m.change(t, z, rng, nets, 4+100*int(seed))
 			if step%20 == 0 {
 				all = append(all, kept{z.Snapshot(), everything(t, z.Snapshot())})

@@ -20,6 +20,11 @@ type model struct {
 	instances map[string]zone.Instance
 	verdicts  map[string]zone.Verdict // the newest for each instance, if it is about its revision
 	networks  map[string]netip.Prefix
+	more      bool // the changes are to be published with the next one
+}
+
+func newModel() model {
+	return model{instances: map[string]zone.Instance{}, verdicts: map[string]zone.Verdict{}, networks: map[string]netip.Prefix{}}
 }
 
 // question is a name taken apart: the labels before the service, and the asker.
@@ -257,10 +262,11 @@ func TestRandomChangesAnswerLikeTheModel(t *testing.T) {
 	for seed := range uint64(6) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		z := newZone(t)
-		m := model{map[string]zone.Instance{}, map[string]zone.Verdict{}, map[string]netip.Prefix{}}
+		m := newModel()
 		nets := map[string]netip.Prefix{"red": netip.MustParsePrefix("172.18.0.0/16"), "blue": netip.MustParsePrefix("172.19.0.0/16")}
 		size := 4 + 100*rng.IntN(3) // small services and ones of several chunks
 		for step := range 1500 {
+			m.more = seed%2 == 1 && step%3 != 0 // what is not looked at
 			m.change(t, z, rng, nets, size)
 			if step%3 == 0 {
 				m.compare(t, z, rng)
@@ -273,6 +279,11 @@ func TestRandomChangesAnswerLikeTheModel(t *testing.T) {
 }
 
 func (m *model) change(t *testing.T, z *zone.Zone, rng *rand.Rand, nets map[string]netip.Prefix, size int) {
+	apply := func(t *testing.T, z *zone.Zone, c zone.Change) {
+		t.Helper()
+		c.More = m.more
+		apply(t, z, c)
+	}
 	id := rng.IntN(size)
 	switch k := rng.IntN(26); {
 	case k == 0: // networks

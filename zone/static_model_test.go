@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -191,7 +190,7 @@ func TestRandomStaticRecordsAnswerLikeTheModel(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		z := newZone(t)
 		m := staticModel{
-			model: model{map[string]zone.Instance{}, map[string]zone.Verdict{}, map[string]netip.Prefix{}},
+			model: newModel(),
 			bare:  newZone(t), t: t, have: map[string]string{},
 		}
 		for step := range 1500 {

@@ -151,7 +151,7 @@ func (s *Source) Leases() lease.Stats { return s.leases.Stats() }
 func (s *Source) report(ctx context.Context, sink sources.Sink) error {
 	var refused []zone.Rejection
 	for page := range ahead(s.pages()) {
-		res, err := sink.Send(ctx, zone.Change{Kind: zone.SyncPart, Put: page})
+		res, err := sink.Send(ctx, zone.Change{Kind: zone.SyncPart, More: true, Put: page})
 		if err != nil {
 			return err
 		}
