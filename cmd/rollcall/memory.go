@@ -5,14 +5,15 @@ import (
 	"math"
 	"os"
 	"runtime/debug"
-	"strconv"
+	"runtime/metrics"
 	"time"
 )
 
 // gcPercent is how much the heap grows, in percent of what lives, before garbage is
 // collected, unless GOGC says otherwise. Nearly all of the heap is the zone, answers
-// allocate nothing, and what grows between two collections stays in memory.
-const gcPercent = 50
+// allocate nothing, and what grows between two collections stays in memory as holes
+// (docs/decisions/0018-memory.md).
+const gcPercent = 25
 
 // keepSmall makes the collector spend more time and less memory than it does by default.
 func keepSmall() {
@@ -28,10 +29,15 @@ const beside = 30
 
 // growth is by how many percent the process outgrows what lives.
 func growth() int {
-	if percent, err := strconv.Atoi(os.Getenv("GOGC")); err == nil && percent >= 0 {
-		return percent + beside
+	if os.Getenv("GOGC") == "" {
+		return gcPercent + beside
 	}
-	return gcPercent + beside // off, too: then GOMEMLIMIT says how much
+	set := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(set)
+	if percent := set[0].Value.Uint64(); percent < math.MaxInt32 {
+		return int(percent) + beside
+	}
+	return gcPercent + beside // it is off: then GOMEMLIMIT says how much
 }
 
 // quiet is how long the number of instances stays the same after they were loaded.

@@ -15,7 +15,7 @@ import (
 var remembered = flag.Int("remembered", 20_000, "names of others that are looked up, to be remembered")
 
 // perName is what a name of 28 octets with one address takes of --cache-size.
-const perName = 385 // and no part of the cache is full before the others
+const perName = 335 // and no part of the cache is full before the others
 
 // forAskers is what the server takes for 32 askers and their questions, in octets.
 const forAskers = 16 << 20
