@@ -105,7 +105,7 @@ func (t *Table) enoughSpoke() int64 {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
-		for _, e := range s.m {
+		for e := range s.index.all() {
 			if l := e.term(); l.from != 0 {
 				w.add(l.ended-l.period, l.from)
 			}

@@ -30,24 +30,26 @@ type Table struct {
 }
 
 type shard struct {
-	mu sync.Mutex // guards the map, which only the owner changes, and the entries in it
-	m  map[string]*entry
+	mu    sync.Mutex // guards the index, which only the owner changes, and the entries in it
+	index index
 
 	heard   atomic.Int64 // when a holder of one of them was heard last
 	renewed atomic.Uint64
 	_       [32]byte // keeps the locks on cache lines of their own
 }
 
-// entry is one lease. There are a million: it fills the 80 octets that are allocated.
+// entry is one lease. There are a million: it fills the 80 octets that are allocated, and
+// what a renewal needs comes first.
 type entry struct {
-	id    string
+	id    string     // never changes
 	lease zone.Lease // readers of the zone see the deadline without the lock; whoever has that moves it
 
 	// The shard's lock guards these.
-	kept   string
 	period time.Duration
 	held   int64  // the deadline without the guard; 0: it is not held
 	from   uint32 // the hash of the address that its holder was heard from; 0: it was not
+	gone   bool   // it is in the index no more
+	kept   string
 
 	next, prev *entry // in a slot of the wheel; the owner's
 }
@@ -55,22 +57,25 @@ type entry struct {
 // NewTable gives an empty table that runs on the monotonic clock now, in
 // nanoseconds: the same that is given to lookups in the zone. It must not go back.
 func NewTable(now func() int64) *Table {
-	t := &Table{now: now, seed: maphash.MakeSeed(), wheel: wheel{base: now()}}
-	for i := range t.shards {
-		t.shards[i].m = map[string]*entry{}
-	}
-	return t
+	return &Table{now: now, seed: maphash.MakeSeed(), wheel: wheel{base: now()}}
+}
+
+// place gives the shard in which an ID is, and its hash there, which is not 0.
+func (t *Table) place(id []byte) (*shard, uint32) {
+	h := maphash.Bytes(t.seed, id)
+	return &t.shards[h%shards], uint32(h>>32) | 1
 }
 
 func (t *Table) shard(id string) *shard {
-	return &t.shards[maphash.String(t.seed, id)%shards]
+	s, _ := t.place([]byte(id))
+	return s
 }
 
 // find gives a lease, or nil, and the shard that it is in, which the caller unlocks.
 func (t *Table) find(id string) (*shard, *entry) {
-	s := t.shard(id)
+	s, hash := t.place([]byte(id))
 	s.mu.Lock()
-	return s, s.m[id]
+	return s, s.index.find(hash, []byte(id))
 }
 
 // Grant begins a lease that ends after period, which is at least 0, and reports
@@ -79,55 +84,24 @@ func (t *Table) find(id string) (*shard, *entry) {
 // that asks for it; the zero Addr when nobody does, as after a restart.
 func (t *Table) Grant(id string, from netip.Addr, period time.Duration) (l *zone.Lease, created bool) {
 	now := t.now()
-	s, e := t.find(id)
+	s, hash := t.place([]byte(id))
+	s.mu.Lock()
+	e := s.index.find(hash, []byte(id))
 	if created = e == nil; created {
 		e = &entry{id: id}
-		s.m[id] = e
+		s.index.add(hash, e)
 		t.n.Add(1)
 		t.granted.Add(1)
 	} else {
 		s.renewed.Add(1)
 	}
 	t.release(e)
-	e.period, e.from = period, t.hear(s, from, now)
+	e.period, e.from = period, t.hashOf(from)
+	s.hear(from, now)
 	e.lease.Extend(now + int64(period))
 	s.mu.Unlock()
 	t.wheel.refile(e)
 	return &e.lease, created
-}
-
-// Renew makes a lease last its period from now on. It never shortens one: of two
-// renewals at once the later counts, in whatever order they come through. It
-// reports false when there is no such lease, or it has ended: it is then not
-// renewed, whoever holds it has to ask for another. From is the address that asks. The
-// ID is in octets, as most heartbeats have it; it is not kept.
-func (t *Table) Renew(id []byte, from netip.Addr) bool {
-	now := t.now()
-	s := &t.shards[maphash.Bytes(t.seed, id)%shards]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.m[string(id)] // no copy
-	if e == nil {
-		return false
-	}
-	heard, deadline := t.hear(s, from, now), e.lease.Deadline()
-	if deadline <= now {
-		return false
-	}
-	t.release(e)
-	e.from = heard
-	e.lease.Extend(max(deadline, now+int64(e.period)))
-	s.renewed.Add(1)
-	return true
-}
-
-// hear notes that somebody was heard, and gives the hash of the address.
-func (t *Table) hear(s *shard, from netip.Addr, now int64) uint32 {
-	if !from.IsValid() {
-		return 0
-	}
-	s.heard.Store(now)
-	return uint32(maphash.Comparable(t.seed, from)) | 1
 }
 
 // release lets the guard no longer hold a lease.
@@ -142,7 +116,7 @@ func (t *Table) release(e *entry) {
 func (t *Table) Release(id string) bool {
 	s, e := t.find(id)
 	if e != nil {
-		t.forget(s, e)
+		t.forget(e)
 		t.removed.Add(1)
 	}
 	s.mu.Unlock()
@@ -152,10 +126,12 @@ func (t *Table) Release(id string) bool {
 	return e != nil
 }
 
-// forget takes a lease out of the shard, which is locked.
-func (t *Table) forget(s *shard, e *entry) {
+// forget takes a lease out of its shard, which is locked.
+func (t *Table) forget(e *entry) {
 	t.release(e)
-	delete(s.m, e.id)
+	e.gone = true
+	s, hash := t.place([]byte(e.id))
+	s.index.remove(hash, e)
 	t.n.Add(-1)
 }
 
@@ -208,8 +184,8 @@ func (t *Table) Records() iter.Seq[Record] {
 func (s *shard) records(to []Record) []Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, e := range s.m {
-		to = append(to, Record{id, []byte(e.kept)})
+	for e := range s.index.all() {
+		to = append(to, Record{e.id, []byte(e.kept)})
 	}
 	return to
 }
@@ -294,6 +270,6 @@ func (t *Table) end(e *entry, now int64) bool {
 	if e.lease.Deadline() > now {
 		return false
 	}
-	t.forget(s, e)
+	t.forget(e)
 	return true
 }
