@@ -41,6 +41,7 @@ func TestHeartbeatsTogether(t *testing.T) {
 			`{"instances":[{"service":"web","id":"2"},{"service":"web","id":"3"},{"id":"1","service":"WEB"},{"service":"other","id":"1"}]}`,
 			"web/2 204, web/3 404, WEB/1 204, other/1 404"},
 		{"twice", `{"instances":[{"service":"web","id":"1"},{"service":"web","id":"1"}]}`, "web/1 204, web/1 204"},
+		{"the ID first", `{"instances":[{"id":"2","service":"web"}]}`, "web/2 204"},
 		{"space", " {\n\t\"instances\" : [ { \"service\" : \"web\" , \"id\" : \"1\" } ] } ", "web/1 204"},
 		{"any text", `{"instances":[{"service":"web","id":"a/b"},{"service":"web","id":"\"\u005c"},{"service":"é","id":"1"}]}`, "web/a/b 204, web/\"\\ 204, é/1 404"},
 	} {

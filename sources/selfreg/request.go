@@ -22,6 +22,8 @@ type request struct {
 type memory struct {
 	in    bytes.Buffer
 	beats []beat
+	ids   [][]byte // of some of them
+	keys  []byte   // the text of these
 	out   []byte
 }
 
