@@ -153,12 +153,12 @@ type solo struct {
 
 // newEntry gives an entry for an instance that lacks all that is derived.
 func (w *writer) newEntry(source string, in *Instance) *entry {
-	e := new(entry)
+	var e *entry
 	if n := len(in.Endpoints); n == 1 {
 		s := new(solo)
 		e, s.spot = &s.entry, &s.spots[0]
 	} else {
-		e.spot = unsafe.SliceData(make([]spot, n))
+		e = &entry{spot: unsafe.SliceData(make([]spot, n))}
 	}
 	e.first.e, e.source = e, unique.Make(source)
 	e.in = kept{
