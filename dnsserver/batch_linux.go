@@ -20,6 +20,7 @@ const batchSize = 64
 // another sends them. All its memory is made once.
 type batch struct {
 	raw     syscall.RawConn
+	waited  bool       // the last receive found nothing at first
 	turn    sync.Mutex // whoever has it may receive and send: guards the following
 	in, out []mmsghdr
 	slots   []slot
@@ -87,6 +88,7 @@ func newBatch(c *net.UDPConn, wildcard bool) (*batch, error) {
 // receive waits for datagrams and gives their number, at least one, and the turn with
 // them. With an error there is neither.
 func (b *batch) receive() (n int, err error) {
+	b.waited = false
 	if err = b.raw.Read(b.recv); err != nil {
 		return 0, err
 	}
@@ -113,6 +115,7 @@ func (b *batch) tryReceive(fd uintptr) (done bool) {
 	b.turn.Lock()
 	if b.receiveNow(fd); b.errno == unix.EAGAIN {
 		b.turn.Unlock()
+		b.waited = true
 		return false
 	}
 	return true
@@ -204,4 +207,11 @@ func sockaddr(s *unix.RawSockaddrInet6) netip.AddrPort {
 		ip = ip.WithZone(strconv.Itoa(int(s.Scope_id)))
 	}
 	return netip.AddrPortFrom(ip, port)
+}
+
+// rest sleeps for a moment. The scheduler is not told: it would hand the processor to another
+// thread and take it back.
+func rest() {
+	t := unix.NsecToTimespec(int64(restTime))
+	syscall.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
 }

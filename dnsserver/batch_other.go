@@ -12,6 +12,7 @@ const batchSize = 1
 
 // batch holds one datagram at a time, and its reply.
 type batch struct {
+	waited  bool       // never known
 	turn    sync.Mutex // whoever has it may receive and send
 	conn    *net.UDPConn
 	in, out []byte
@@ -73,3 +74,6 @@ func (b *batch) send() (failed int, err error) {
 	}
 	return 0, nil
 }
+
+// rest is for batches that may be longer.
+func rest() {}

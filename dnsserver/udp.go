@@ -12,27 +12,29 @@ import (
 // udpLoop reads and answers the datagrams of one socket, batch by batch: an answer is
 // made in less time than starting a goroutine takes, and much less than a system call.
 type udpLoop struct {
-	server   *Server
-	conn     *net.UDPConn
-	addr     netip.AddrPort
-	wildcard bool   // the address that was asked comes with each datagram
-	batch    *batch // of whoever has its turn, as are the following
-	queue    queue
-	names    [MaxAhead][]byte // of questions that are read ahead
-	r        responder
+	server    *Server
+	conn      *net.UDPConn
+	addr      netip.AddrPort
+	wildcard  bool   // the address that was asked comes with each datagram
+	batch     *batch // of whoever has its turn, as are the following
+	queue     queue
+	coalescer coalescer
+	names     [MaxAhead][]byte // of questions that are read ahead
+	r         responder
 }
 
 func (s *Server) newUDP(c *net.UDPConn, addr netip.AddrPort) (*udpLoop, error) {
 	wildcard := addr.Addr().IsUnspecified()
 	b, err := newBatch(c, wildcard)
 	return &udpLoop{
-		server:   s,
-		conn:     c,
-		addr:     addr,
-		wildcard: wildcard,
-		batch:    b,
-		queue:    queue{conn: c, now: sinceStart},
-		r:        s.newResponder(s.newCounters(), s.errors),
+		server:    s,
+		conn:      c,
+		addr:      addr,
+		wildcard:  wildcard,
+		batch:     b,
+		queue:     queue{conn: c, now: sinceStart},
+		coalescer: coalescer{now: sinceStart},
+		r:         s.newResponder(s.newCounters(), s.errors),
 	}, err
 }
 
@@ -45,8 +47,12 @@ func (u *udpLoop) serve(ctx context.Context) error {
 		n, err := u.batch.receive()
 		switch {
 		case err == nil:
+			u.coalescer.begin(u.batch.waited)
 			u.answer(ctx, n)
 			u.batch.turn.Unlock()
+			if u.coalescer.end(n) {
+				rest()
+			}
 		case u.server.stopping.Load():
 		case errors.Is(err, net.ErrClosed):
 			return err
