@@ -166,7 +166,7 @@ func Advice(err error) string {
 	case errors.Is(err, syscall.EACCES):
 		return ": ports below 1024 need root or the capability CAP_NET_BIND_SERVICE; or take a port above"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return ": take an address that this host has, or 0.0.0.0 or [::] for all of them"
+		return ": take an address that this host has, or for all of them 0.0.0.0 (IPv4) and [::] (IPv6)"
 	}
 	return ""
 }
