@@ -55,7 +55,8 @@ func (n Name) String() string {
 	if n == Root || n == "" {
 		return "."
 	}
-	return relString(string(n[:len(n)-1])) + "."
+	var b [usualName]byte
+	return string(append(appendRel(b[:0], string(n[:len(n)-1])), '.'))
 }
 
 // plain are the octets beside letters and digits that all servers read in a zone
@@ -63,27 +64,34 @@ func (n Name) String() string {
 // servers read a backslash before them alike.
 const plain = "-_*/"
 
+// usualName is more than the text of most names takes: it is put together on the stack.
+const usualName = 128
+
 // relString is the presentation form of labels that lack the root label,
 // without a final dot.
 func relString(rel string) string {
-	var b strings.Builder
+	var b [usualName]byte
+	return string(appendRel(b[:0], rel))
+}
+
+func appendRel(b []byte, rel string) []byte {
 	for rel != "" {
 		l := int(rel[0])
 		for _, c := range []byte(rel[1 : 1+l]) {
 			switch {
 			case alnum(c) || strings.IndexByte(plain, c) >= 0:
-				b.WriteByte(c)
+				b = append(b, c)
 			case c == '.':
-				b.WriteString(`\.`)
+				b = append(b, `\.`...)
 			default:
-				fmt.Fprintf(&b, "\\%03d", c)
+				b = fmt.Appendf(b, "\\%03d", c)
 			}
 		}
 		if rel = rel[1+l:]; rel != "" {
-			b.WriteByte('.')
+			b = append(b, '.')
 		}
 	}
-	return b.String()
+	return b
 }
 
 // isDotted reports whether s is relString of labels that have only what needs no escape.

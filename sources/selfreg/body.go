@@ -35,54 +35,67 @@ type body struct {
 
 // parseBody reads a registration. What is wrong in itself is in the faults; what
 // the zone does not take is found by Instance.Validate.
-func parseBody(data []byte, f *faults) body { return parse(data, f, nil) }
+func parseBody(data []byte, f *faults) body {
+	b := newBody()
+	f.read(data, func(name string) setter { return b.field(name, f) })
+	return b
+}
 
-// parse reads a registration, which may have more fields.
-func parse(data []byte, f *faults, more []field) body {
-	b := body{period: defaultLease, in: zone.Instance{State: zone.Up}}
+func newBody() body { return body{period: defaultLease, in: zone.Instance{State: zone.Up}} }
+
+// read reads an object.
+func (f *faults) read(data []byte, field func(name string) setter) {
 	v, err := readJSON(data)
 	if err != nil {
 		f.add("", err.Error())
-		return b
+		return
 	}
-	f.object("", v, append(more,
-		field{"addresses", func(path string, v any) {
-			f.list(path, v, "addresses", maxAddresses, func(path string, v any) { b.addresses = append(b.addresses, f.address(path, v)) })
-		}},
-		field{"ports", func(path string, v any) {
-			f.list(path, v, "ports", maxPorts, func(path string, v any) { b.ports = append(b.ports, f.port(path, v)) })
-		}},
-		field{"lease", f.duration(&b.period, minLease, maxLease, time.Nanosecond, "must be a duration such as 30s, from 1s to 24h")},
-		field{"ttl", f.duration(&b.in.TTL, time.Second, maxTTL, time.Second, "must be a duration in whole seconds such as 5s, from 1s to 24h")},
-		field{"priority", f.number(&b.in.Priority, 0)},
-		field{"weight", f.number(&b.in.Weight, 0)},
-		field{"tags", func(path string, v any) {
-			f.list(path, v, "strings", maxTags, func(path string, v any) {
-				b.in.Tags = append(b.in.Tags, "")
-				f.text(&b.in.Tags[len(b.in.Tags)-1])(path, v)
-			})
-		}},
-		field{"meta", func(path string, v any) { b.in.Meta = f.meta(path, v) }},
-		field{"state", f.state(&b.in.State)},
-		field{"host", f.text(&b.in.Host)},
-		field{"check", f.check(&b.in.Checks)},
-		field{"fallback", f.fallback(&b.in.Fallback)},
-	)...)
-	return b
+	f.object("", v, field)
+}
+
+// field is the setter of a field, or nil.
+func (b *body) field(name string, f *faults) setter {
+	switch name {
+	case "addresses":
+		return f.list("addresses", maxAddresses, func(path string, v any) { b.addresses = append(b.addresses, f.address(path, v)) })
+	case "ports":
+		return f.list("ports", maxPorts, func(path string, v any) { b.ports = append(b.ports, f.port(path, v)) })
+	case "lease":
+		return f.duration(&b.period, minLease, maxLease, time.Nanosecond, "must be a duration such as 30s, from 1s to 24h")
+	case "ttl":
+		return f.duration(&b.in.TTL, time.Second, maxTTL, time.Second, "must be a duration in whole seconds such as 5s, from 1s to 24h")
+	case "priority":
+		return f.number(&b.in.Priority, 0)
+	case "weight":
+		return f.number(&b.in.Weight, 0)
+	case "tags":
+		return f.list("strings", maxTags, f.texts(&b.in.Tags))
+	case "meta":
+		return func(path string, v any) { b.in.Meta = f.meta(path, v) }
+	case "state":
+		return f.state(&b.in.State)
+	case "host":
+		return f.text(&b.in.Host)
+	case "check":
+		return f.check(&b.in.Checks)
+	case "fallback":
+		return f.fallback(&b.in.Fallback)
+	}
+	return nil
 }
 
 // parseState reads {"state": "…"}.
 func parseState(data []byte, f *faults) zone.State {
 	state, given := zone.Up, false
-	v, err := readJSON(data)
-	if err != nil {
-		f.add("", err.Error())
-		return state
-	}
-	f.object("", v, field{"state", func(path string, v any) {
-		given = true
-		f.state(&state)(path, v)
-	}})
+	f.read(data, func(name string) setter {
+		if name != "state" {
+			return nil
+		}
+		return func(path string, v any) {
+			given = true
+			f.state(&state)(path, v)
+		}
+	})
 	if !given {
 		f.add("state", "must be given: starting, up, draining or down")
 	}
@@ -103,35 +116,43 @@ func (f *faults) address(path string, v any) netip.Addr {
 func (f *faults) port(path string, v any) zone.Port {
 	var p zone.Port
 	given := false
-	f.object(path, v,
-		field{"name", f.text(&p.Name)},
-		field{"number", func(path string, v any) {
-			given = true
-			f.number(&p.Number, 1)(path, v)
-		}},
-		field{"protocol", func(path string, v any) {
-			s, isText := v.(string)
-			proto, ok := zone.ParseProto(s)
-			if !ok || !isText {
-				f.add(path, "must be tcp, udp or sctp")
+	f.object(path, v, func(name string) setter {
+		switch name {
+		case "name":
+			return f.text(&p.Name)
+		case "number":
+			return func(path string, v any) {
+				given = true
+				f.number(&p.Number, 1)(path, v)
 			}
-			p.Proto = proto
-		}},
-		field{"alpn", func(path string, v any) { p.ALPN = f.alpn(path, v) }},
-	)
+		case "protocol":
+			return f.proto(&p.Proto)
+		case "alpn":
+			return func(path string, v any) { p.ALPN = f.alpn(path, v) }
+		}
+		return nil
+	})
 	if !given {
 		f.add(path+".number", "must be given: a whole number from 1 to 65535")
 	}
 	return p
 }
 
+func (f *faults) proto(into *zone.Proto) setter {
+	return func(path string, v any) {
+		s, isText := v.(string)
+		proto, ok := zone.ParseProto(s)
+		if !ok || !isText {
+			f.add(path, "must be tcp, udp or sctp")
+		}
+		*into = proto
+	}
+}
+
 func (f *faults) alpn(path string, v any) zone.ALPN {
 	var ids []string
 	known := len(*f)
-	f.list(path, v, "protocols", maxALPN, func(path string, v any) {
-		ids = append(ids, "")
-		f.text(&ids[len(ids)-1])(path, v)
-	})
+	f.list("protocols", maxALPN, f.texts(&ids))(path, v)
 	a, ok := zone.ParseALPN(ids)
 	if !ok && len(*f) == known {
 		f.add(path, zone.ALPNRule)

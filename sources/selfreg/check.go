@@ -15,57 +15,85 @@ import (
 // is out of bounds is found by Instance.Validate.
 func (f *faults) check(into *[]zone.Check) setter {
 	return func(path string, v any) {
-		c := zone.DefaultCheck
-		kinds := 0
-		timeout := false
-		kind := func(k zone.CheckKind) setter {
-			return func(path string, v any) {
-				c.Kind = k
-				kinds++
-				f.checkTarget(path, v, &c)
-			}
-		}
-		f.object(path, v,
-			field{"http", kind(zone.CheckHTTP)},
-			field{"https", kind(zone.CheckHTTPS)},
-			field{"tcp", kind(zone.CheckTCP)},
-			field{"grpc", kind(zone.CheckGRPC)},
-			field{"grpcs", kind(zone.CheckGRPCS)},
-			field{"dns", kind(zone.CheckDNS)},
-			field{"method", f.text(&c.Method)},
-			field{"host", f.text(&c.Host)},
-			field{"verify", f.flag(&c.Verify)},
-			field{"port", f.checkPort(&c.Port)},
-			field{"interval", f.duration(&c.Interval, time.Second, time.Hour, time.Nanosecond, "must be a duration such as 5s, from 1s to 1h")},
-			field{"timeout", func(path string, v any) {
-				timeout = true
-				f.duration(&c.Timeout, 10*time.Millisecond, time.Hour, time.Nanosecond, "must be a duration such as 2s, from 10ms to the interval")(path, v)
-			}},
-			field{"rise", f.times(&c.Rise)},
-			field{"fall", f.times(&c.Fall)},
-			field{"initial", func(path string, v any) {
-				f.state(&c.Initial)(path, v)
-				if c.Initial != zone.Starting && c.Initial != zone.Up {
-					f.add(path, "must be starting or up")
-				}
-			}},
-		)
-		if kinds != 1 {
+		r := checkReader{Check: zone.DefaultCheck}
+		f.object(path, v, func(name string) setter { return r.field(name, f) })
+		if r.kinds != 1 {
 			f.add(path, "must have exactly one of http, https, tcp, grpc, grpcs and dns")
 		}
-		if !timeout {
-			c.Timeout = min(c.Timeout, c.Interval)
+		if !r.timeout {
+			r.Timeout = min(r.Timeout, r.Interval)
 		}
-		*into = []zone.Check{c}
+		*into = []zone.Check{r.Check}
 	}
 }
 
-// checkTarget reads what a check asks for: of TCP nothing, which is true.
-func (f *faults) checkTarget(path string, v any, c *zone.Check) {
-	if c.Kind != zone.CheckTCP {
-		f.text(&c.Target)(path, v)
-	} else if v != true {
-		f.add(path, "must be true")
+// checkReader is a check that is being read.
+type checkReader struct {
+	zone.Check
+	kinds   int  // how many are given
+	timeout bool // is given
+}
+
+// field is the setter of a field, or nil.
+func (r *checkReader) field(name string, f *faults) setter {
+	switch name {
+	case "http":
+		return r.target(zone.CheckHTTP, f)
+	case "https":
+		return r.target(zone.CheckHTTPS, f)
+	case "tcp":
+		return r.target(zone.CheckTCP, f)
+	case "grpc":
+		return r.target(zone.CheckGRPC, f)
+	case "grpcs":
+		return r.target(zone.CheckGRPCS, f)
+	case "dns":
+		return r.target(zone.CheckDNS, f)
+	case "method":
+		return f.text(&r.Method)
+	case "host":
+		return f.text(&r.Host)
+	case "verify":
+		return f.flag(&r.Verify)
+	case "port":
+		return f.checkPort(&r.Port)
+	case "interval":
+		return f.duration(&r.Interval, time.Second, time.Hour, time.Nanosecond, "must be a duration such as 5s, from 1s to 1h")
+	case "timeout":
+		return func(path string, v any) {
+			r.timeout = true
+			f.duration(&r.Timeout, 10*time.Millisecond, time.Hour, time.Nanosecond, "must be a duration such as 2s, from 10ms to the interval")(path, v)
+		}
+	case "rise":
+		return f.times(&r.Rise)
+	case "fall":
+		return f.times(&r.Fall)
+	case "initial":
+		return f.initial(&r.Initial)
+	}
+	return nil
+}
+
+// target is a setter for what a check of a kind asks for: of TCP nothing, which is true.
+func (r *checkReader) target(k zone.CheckKind, f *faults) setter {
+	return func(path string, v any) {
+		r.Kind = k
+		r.kinds++
+		if k != zone.CheckTCP {
+			f.text(&r.Target)(path, v)
+		} else if v != true {
+			f.add(path, "must be true")
+		}
+	}
+}
+
+// initial is a setter for the state before the first check.
+func (f *faults) initial(into *zone.State) setter {
+	return func(path string, v any) {
+		f.state(into)(path, v)
+		if *into != zone.Starting && *into != zone.Up {
+			f.add(path, "must be starting or up")
+		}
 	}
 }
 

@@ -127,21 +127,21 @@ func (a *api) putInstance(w http.ResponseWriter, r *request) *problem {
 	if len(f) > 0 {
 		return badRequest(f)
 	}
-	in := reg.in
-	o := a.do(r.Context(), in.ID, senderOf(r), register(&reg))
+	k := zone.Key{Source: Name, ID: reg.in.ID}
+	o := a.do(r.Context(), k.ID, senderOf(r), register(&reg))
 	if o.err != nil {
 		return problemOf(o.err)
 	}
 	snap := a.opt.Zone.Snapshot()
-	k := zone.Key{Source: Name, ID: in.ID}
-	if now, ok := snap.Instance(k); ok {
-		in = *now // else it was removed again meanwhile
+	in, ok := snap.Instance(k)
+	if !ok {
+		in = &reg.in // it was removed again meanwhile
 	}
 	status := http.StatusOK
 	if o.created {
 		status = http.StatusCreated
 	}
-	writeJSON(w, status, a.viewOf(snap, k, &in))
+	writeJSON(w, status, a.viewOf(snap, k, in))
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -166,45 +165,51 @@ func (f *faults) add(field, reason string) {
 // A setter takes the value of a field, which is not null.
 type setter func(path string, v any)
 
-// field is one that an object may have.
-type field struct {
-	name string
-	set  setter
-}
-
-// object gives each member to its setter. One that is null is as if it were not
-// there; one that is repeated, or has no setter, is a fault.
-func (f *faults) object(path string, v any, fields ...field) {
+// object gives each member to the setter of its name. One that is null is as if it were
+// not there; one that is repeated, or has no setter, is a fault. Setters are made for what
+// is there alone: most objects have few of the fields that they may have.
+func (f *faults) object(path string, v any, field func(name string) setter) {
 	o, ok := v.(object)
 	if !ok {
 		f.add(path, "must be an object")
 		return
 	}
-	met := make([]bool, len(fields))
+	met := make(map[string]bool, 8)
 	for _, m := range o {
-		i := slices.IndexFunc(fields, func(known field) bool { return known.name == m.key })
+		set := field(m.key)
 		switch {
-		case i < 0:
+		case set == nil:
 			f.add(below(path, m.key), "is not known here")
 			continue
-		case met[i]:
+		case met[m.key]:
 			f.add(below(path, m.key), "must not be given twice")
 		case m.value != nil:
-			fields[i].set(below(path, m.key), m.value)
+			set(below(path, m.key), m.value)
 		}
-		met[i] = true
+		met[m.key] = true
 	}
 }
 
-// list gives each element to a setter, unless there are more than most.
-func (f *faults) list(path string, v any, of string, most int, set setter) {
-	l, ok := v.([]any)
-	if !ok || len(l) > most {
-		f.add(path, fmt.Sprintf("must be a list of at most %d %s", most, of))
-		return
+// list is a setter that gives each element to another, unless there are more than most.
+func (f *faults) list(of string, most int, set setter) setter {
+	return func(path string, v any) {
+		l, ok := v.([]any)
+		if !ok || len(l) > most {
+			f.add(path, fmt.Sprintf("must be a list of at most %d %s", most, of))
+			return
+		}
+		for i, e := range l {
+			set(path+"["+strconv.Itoa(i)+"]", e)
+		}
 	}
-	for i, e := range l {
-		set(path+"["+strconv.Itoa(i)+"]", e)
+}
+
+// texts is a setter for an element of a list of strings.
+func (f *faults) texts(into *[]string) setter {
+	return func(path string, v any) {
+		var s string
+		f.text(&s)(path, v)
+		*into = append(*into, s)
 	}
 }
 

@@ -179,8 +179,12 @@ func (p *parser) check() {
 // parseOldRecord reads a registration as older versions have written it: a body, with
 // where it came from if that gave no addresses.
 func parseOldRecord(data []byte, f *faults) body {
-	var sender netip.Addr
-	b := parse(data, f, []field{{"sender", func(path string, v any) { sender = f.address(path, v) }}})
-	b.sender = sender
+	b := newBody()
+	f.read(data, func(name string) setter {
+		if name == "sender" {
+			return func(path string, v any) { b.sender = f.address(path, v) }
+		}
+		return b.field(name, f)
+	})
 	return b
 }

@@ -63,6 +63,11 @@ func remove(record) *registration { return nil }
 // do hands a write to Run and waits until it is done whole, or not at all.
 func (s *Source) do(ctx context.Context, id string, from netip.Addr, next func(record) *registration) outcome {
 	w := &write{ctx, id, from, next, make(chan outcome, 1)}
+	select {
+	case s.writes <- w: // most often nobody else writes: no timer is made
+		return <-w.done
+	default:
+	}
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
