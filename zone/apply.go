@@ -49,6 +49,7 @@ type writer struct {
 	open    map[netID]bool    // networks that lie over others
 	ports   portLists
 	sets    setLists
+	keyed   keyed
 }
 
 // owned is what the zone knows of one source.

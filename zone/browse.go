@@ -12,13 +12,15 @@ import (
 // change of an instance that leaves its types, tags and state alone changes nothing
 // here.
 type browse struct {
-	types  hamt.Map[string, kind]   // by "_type._proto", in wire form
+	types  hamt.Map[string, *kind]  // by "_type._proto", in wire form
 	protos [len(protoNames)]int     // how many types there are, by protocol
 	long   hamt.Map[string, string] // targets by the labels that do not hold them
 }
 
-// kind is what is known of one type, and of its subtypes by "_tag" (RFC 6763 §7.1).
+// kind is what is known of one type, and of its subtypes by "_tag" (RFC 6763 §7.1). It
+// never changes once it is published.
 type kind struct {
+	edit *hamt.Edit // the batch that may still change it
 	group
 	subs hamt.Map[string, group]
 }
@@ -60,7 +62,8 @@ func sameKeys(a, b *entry) bool {
 
 // offer counts an entry in, or out by -1.
 func (w *writer) offer(e *entry, by int) {
-	types, subs := typesOf(e), subtypesOf(e)
+	keyed := w.keyed.of(e)
+	types, subs := keyed.types, keyed.subs
 	if target := e.first.target; len(types) > 0 && len(target)-1 > maxLabel {
 		if l := string(appendInstance(nil, target)); by > 0 {
 			w.browse.long.Set(w.edit, l, target)
@@ -69,7 +72,7 @@ func (w *writer) offer(e *entry, by int) {
 		}
 	}
 	for i, t := range types {
-		k, had := w.browse.types.Get(t)
+		k := w.kind(t)
 		k.count(w.edit, e, by)
 		for _, sub := range subtypes(subs, i) {
 			g, _ := k.subs.Get(sub)
@@ -79,17 +82,34 @@ func (w *writer) offer(e *entry, by int) {
 				k.subs.Delete(w.edit, sub)
 			}
 		}
-		p, _ := ParseProto(first(cut(t))[1:])
-		switch {
-		case k.all == 0:
+		if k.all == 0 {
 			w.browse.types.Delete(w.edit, t)
-			w.browse.protos[p]--
-			continue
-		case !had:
-			w.browse.protos[p]++
+			w.browse.protos[protoOf(t)]--
 		}
-		w.browse.types.Set(w.edit, t, k)
 	}
+}
+
+// kind gives a type for changing.
+func (w *writer) kind(t string) *kind {
+	k, ok := w.browse.types.Get(t)
+	if ok && k.edit == w.edit {
+		return k
+	}
+	next := kind{}
+	if ok {
+		next = *k
+	} else {
+		w.browse.protos[protoOf(t)]++
+	}
+	next.edit = w.edit
+	w.browse.types.Set(w.edit, t, &next)
+	return &next
+}
+
+// protoOf is the protocol of a type.
+func protoOf(t string) Proto {
+	p, _ := ParseProto(first(cut(t))[1:])
+	return p
 }
 
 // subtypes are those of an instance's subtypes that its type number i has.

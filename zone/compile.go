@@ -44,7 +44,8 @@ func namesOf(in *Instance) []string {
 // Endpoints that are bound to a network and those that are not are never answered
 // together, so each kind counts its groups from the first target.
 func (w *writer) place(e *entry, endpoints []Endpoint) {
-	var heads [2][]int // by kind, the first endpoint of each group
+	var room [2][4]int
+	heads := [2][]int{room[0][:0], room[1][:0]} // by kind, the first endpoint of each group
 	mask := uint64(0)
 	if e.in.txt != "" {
 		mask |= maskTXT

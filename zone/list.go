@@ -147,7 +147,10 @@ func (l list) without(target string) list {
 // spliced gives the list with by in the place of the chunk at p, and n more members.
 func (l *list) spliced(p position, n int, by ...*chunk) list {
 	n += l.len()
-	if l.one != nil {
+	switch {
+	case l.one != nil && len(by) == 1:
+		return list{one: by[0]}
+	case l.one != nil:
 		return listOf(n, newRun(by))
 	}
 	runs := l.many.runs

@@ -111,17 +111,20 @@ func isDotted(s, rel string) bool {
 
 // parseLabels reads dotted labels into wire form without the root label.
 func parseLabels(s string) (string, error) {
-	out := make([]byte, 0, len(s)+1)
+	var room [64]byte
+	out := room[:0]
 	for s != "" {
-		label, rest, err := cutLabel(s)
+		begin := len(out)
+		with, rest, err := appendLabel(append(out, 0), s)
 		if err != nil {
 			return "", err
 		}
+		out = with
+		label := out[begin+1:]
 		if len(label) > maxLabel {
-			return "", fmt.Errorf("label %.20q… has %d octets, at most %d are allowed", label, len(label), maxLabel)
+			return "", fmt.Errorf("label %.20q… has %d octets, at most %d are allowed", string(label), len(label), maxLabel)
 		}
-		out = append(out, byte(len(label)))
-		out = append(out, label...)
+		out[begin] = byte(len(label))
 		if len(out)+1 > maxName {
 			return "", fmt.Errorf("is longer than %d octets", maxName)
 		}
@@ -130,8 +133,9 @@ func parseLabels(s string) (string, error) {
 	return string(out), nil
 }
 
-// cutLabel takes the first label off a dotted name, unescaped and in lower case.
-func cutLabel(s string) (label []byte, rest string, err error) {
+// appendLabel appends the first label of a dotted name, unescaped and in lower case, and
+// gives what follows it.
+func appendLabel(b []byte, s string) (with []byte, rest string, err error) {
 	i := 0
 	for ; i < len(s) && s[i] != '.'; i++ {
 		c := s[i]
@@ -143,18 +147,18 @@ func cutLabel(s string) (label []byte, rest string, err error) {
 			c = n
 			i += width
 		}
-		label = append(label, lower(c))
+		b = append(b, lower(c))
 	}
-	if len(label) == 0 {
+	if i == 0 {
 		return nil, "", errors.New("has an empty label")
 	}
 	if i == len(s) {
-		return label, "", nil
+		return b, "", nil
 	}
 	if i == len(s)-1 {
 		return nil, "", errors.New("has an empty label")
 	}
-	return label, s[i+1:], nil
+	return b, s[i+1:], nil
 }
 
 // unescape reads what follows a backslash: three digits up to 255, or any one

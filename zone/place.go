@@ -41,7 +41,7 @@ func (w *writer) move(old *entry, in *Instance, e *entry) {
 		svc, _ := w.service(name)
 		m := e.member(i)
 		m.setTargets(w.hostFor(svc, e, wish), svc.name, e.groups())
-		svc.change(nil, m, &w.sets)
+		svc.change(w, nil, m)
 	}
 	e.keepNames(in)
 	w.enter(e)
@@ -56,7 +56,7 @@ func (w *writer) swap(old, e *entry) {
 		svc, _ := w.service(was.service())
 		m := e.member(i)
 		m.target, m.beside = was.target, was.beside
-		svc.change(was, m, &w.sets)
+		svc.change(w, was, m)
 		i++
 	}
 }
@@ -66,7 +66,7 @@ func (w *writer) remove(e *entry) {
 	w.holders.remove(w.edit, &e.first)
 	for m := range e.members() {
 		svc, _ := w.service(m.service())
-		svc.change(m, nil, &w.sets)
+		svc.change(w, m, nil)
 		w.freed = append(w.freed, m.targets()...)
 		if svc.members.len() == 0 {
 			w.removeService(svc.name)

@@ -80,7 +80,7 @@ func (s *service) suffixed(l string) *member {
 
 // change puts a member in the place of one that has its targets; either may be nil. The
 // batch owns the service.
-func (s *service) change(old, m *member, common *setLists) {
+func (s *service) change(w *writer, old, m *member) {
 	before := s.members
 	if m != nil {
 		s.members = before.with(m)
@@ -91,7 +91,11 @@ func (s *service) change(old, m *member, common *setLists) {
 	if old != nil {
 		s.leaves(old.e) // last, as it may look at all members
 	}
-	if !s.sets.same(old, m, before) {
-		s.sets = common.shared(s.sets.changed(s.edit, old, m, before, s.members))
+	switch {
+	case s.sets.same(old, m, before):
+	case before.len() == 0:
+		s.sets = w.sets.whole(w.keyed.of(m.e).sets)
+	default:
+		s.sets = w.sets.shared(s.sets.changed(s.edit, old, m, before, s.members))
 	}
 }

@@ -143,17 +143,54 @@ func (s *sets) count(set string, by int32) {
 // setLists are sets that services were given lately.
 type setLists [256]*sets
 
-// shared gives sets that are equal to s, which has no parts.
+// at is where sets with these keys, at least one, may be.
+func (l *setLists) at(whole []string) (at **sets, found bool) {
+	at = &l[uint8(maphash.Comparable(maskSeed, whole[0]))+uint8(len(whole))]
+	return at, *at != nil && slices.Equal((*at).whole, whole)
+}
+
+// shared gives sets that are equal to s, if that has no parts.
 func (l *setLists) shared(s *sets) *sets {
 	if s.parts.Len() > 0 || len(s.whole) == 0 {
 		return s
 	}
 	s.parts = hamt.Map[string, list]{} // that of others must not belong to the batch
-	at := &l[uint8(maphash.Comparable(maskSeed, s.whole[0]))+uint8(len(s.whole))]
-	if *at == nil || !slices.Equal((*at).whole, s.whole) {
+	at, found := l.at(s.whole)
+	if !found {
 		*at = s
 	}
 	return *at
+}
+
+// whole gives sets of all members, which have these keys.
+func (l *setLists) whole(keys []string) *sets {
+	if len(keys) == 0 {
+		return &noSets
+	}
+	at, found := l.at(keys)
+	if !found {
+		*at = &sets{whole: keys}
+		for _, k := range keys {
+			(*at).count(k, 1)
+		}
+	}
+	return *at
+}
+
+// keyed is an entry with what its ports and tags are found by. More often than not the
+// next one has the same.
+type keyed struct {
+	e           *entry
+	sets        []string // keys of them
+	types, subs []string // for browsing
+}
+
+// of gives what an entry is found by. It is not to be changed.
+func (k *keyed) of(e *entry) *keyed {
+	if k.e == nil || !sameKeys(k.e, e) {
+		*k = keyed{e, keysOf(e), typesOf(e), subtypesOf(e)}
+	}
+	return k
 }
 
 // keysOf are the keys of all sets that an entry is in: by its ports, its tags and for

@@ -30,6 +30,7 @@ const (
 // another bush when they are too many. Leaves are never empty.
 type bush[K comparable, V Keyed[K]] struct {
 	owner  *Edit
+	mine   [1 << fork]bool // leaves that were made under owner
 	bushes [1 << fork]*bush[K, V]
 	leaves [1 << fork]*leaf[K, V]
 }
@@ -128,8 +129,28 @@ func (b *bush[K, V]) own(ed *Edit) *bush[K, V] {
 		return b
 	}
 	c := *b
-	c.owner = ed
+	c.owner, c.mine = ed, [1 << fork]bool{}
 	return &c
+}
+
+// ownLeaf gives a leaf that may be changed, in a bush that may be.
+func (b *bush[K, V]) ownLeaf(i uint64) *leaf[K, V] {
+	if l := b.leaves[i]; l == nil {
+		b.leaves[i] = new(leaf[K, V])
+	} else if !b.mine[i] {
+		b.leaves[i] = &leaf[K, V]{l.tags, append(make([]V, 0, room(len(l.vals)+1)), l.vals...)}
+	}
+	b.mine[i] = true
+	return b.leaves[i]
+}
+
+// room is for how many pointers there is room where n are kept: Go's sizes of objects leave
+// some for one more.
+func room(n int) int {
+	if n < 4 {
+		return n
+	}
+	return n + n%2
 }
 
 func (b *bush[K, V]) put(ed *Edit, key K, hash uint64, shift int, val V) (*bush[K, V], bool) {
@@ -140,36 +161,43 @@ func (b *bush[K, V]) put(ed *Edit, key K, hash uint64, shift int, val V) (*bush[
 		c.bushes[i], added = kid.put(ed, key, hash, shift+fork, val)
 		return c, added
 	}
-	l := b.leaves[i]
-	if l == nil {
-		l = new(leaf[K, V])
+	l, j := b.leaves[i], -1
+	if l != nil {
+		j = l.find(tagOf(hash), key)
 	}
-	if j := l.find(tagOf(hash), key); j >= 0 {
-		c.leaves[i] = &leaf[K, V]{l.tags, replace(l.vals, j, val)}
-		return c, false
-	}
-	if len(l.vals) < maxLeaf || shift+fork >= deepest {
-		c.leaves[i] = l.with(tagOf(hash), val)
+	if j < 0 && l != nil && len(l.vals) >= maxLeaf && shift+fork < deepest {
+		c.bushes[i], c.leaves[i] = l.forked(ed, shift+fork), nil
+		c.bushes[i], _ = c.bushes[i].put(ed, key, hash, shift+fork, val)
 		return c, true
 	}
-	kid := &bush[K, V]{owner: ed}
-	for _, v := range insert(l.vals, len(l.vals), val) {
-		k := v.HashKey()
-		kid, _ = kid.put(ed, k, maphash.Comparable(seed, k), shift+fork, v)
+	l = c.ownLeaf(i)
+	if j >= 0 {
+		l.vals[j] = val
+		return c, false
 	}
-	c.bushes[i], c.leaves[i] = kid, nil
+	l.add(tagOf(hash), val)
 	return c, true
 }
 
-// with gives the leaf with a value more. Without room for its tag it is looked at whenever
-// a key is looked for.
-func (l *leaf[K, V]) with(tag uint8, val V) *leaf[K, V] {
-	n := len(l.vals)
-	c := &leaf[K, V]{l.tags, insert(l.vals, n, val)}
-	if n < maxLeaf {
-		c.tags[n] = tag
+// forked gives the values of a leaf as a bush.
+func (l *leaf[K, V]) forked(ed *Edit, shift int) *bush[K, V] {
+	b := &bush[K, V]{owner: ed}
+	for _, v := range l.vals {
+		k := v.HashKey()
+		b, _ = b.put(ed, k, maphash.Comparable(seed, k), shift, v)
 	}
-	return c
+	return b
+}
+
+// add adds a value. Without room for its tag it is looked at whenever a key is looked for.
+func (l *leaf[K, V]) add(tag uint8, val V) {
+	n := len(l.vals)
+	if n == cap(l.vals) {
+		l.vals = append(make([]V, 0, room(n+1)), l.vals...)
+	}
+	if l.vals = append(l.vals, val); n < maxLeaf {
+		l.tags[n] = tag
+	}
 }
 
 func (b *bush[K, V]) delete(ed *Edit, key K, hash uint64, shift int) (*bush[K, V], bool) {
