@@ -27,9 +27,10 @@ type Source interface {
 }
 
 // A Sink takes what a source reports. A source never has two Sends under way.
-// When Send has returned nil, the next DNS query sees the change; objects that
-// were refused are named in the result, and do not make it an error. An error
-// means that the change was not applied, usually because ctx is done.
+// When Send has returned nil, the next DNS query sees the change, unless more follows;
+// objects that were refused are named in the result, and do not make it an error. An
+// error means that the change was not applied, usually because ctx is done. The lists in
+// a change are the source's again then: a sink keeps no more than what they list.
 type Sink interface {
 	Send(ctx context.Context, c zone.Change) (zone.Result, error)
 }

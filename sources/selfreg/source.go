@@ -173,16 +173,17 @@ func (s *Source) pages() iter.Seq[[]zone.Instance] {
 			ids = append(ids, r.ID)
 		}
 		slices.Sort(ids)
+		var page, last []zone.Instance // used while the other is read
 		for part := range slices.Chunk(ids, maxPage) {
-			if !yield(s.page(part)) {
+			if page, last = s.page(last[:0], part), page; !yield(page) {
 				return
 			}
 		}
 	}
 }
 
-func (s *Source) page(ids []string) []zone.Instance {
-	page := make([]zone.Instance, 0, len(ids))
+// page reads registrations into a page.
+func (s *Source) page(page []zone.Instance, ids []string) []zone.Instance {
 	for _, id := range ids {
 		r, f := s.read(id)
 		if len(f) > 0 {

@@ -40,7 +40,9 @@ func (r *Recorder) Send(ctx context.Context, c zone.Change) (zone.Result, error)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.changes = append(r.changes, c)
+	kept := c
+	kept.Put = slices.Clone(c.Put)
+	r.changes = append(r.changes, kept)
 	if c.Kind != zone.Delta && r.listed == nil {
 		r.listed = map[string]bool{}
 	}
