@@ -37,6 +37,7 @@ type writer struct {
 	edit    *hamt.Edit // of what was not published yet
 	changed bool       // there is such
 	freed   []string   // targets that nobody may have any more
+	fresh   fresh
 
 	domains []Name
 	local   *localZones

@@ -46,13 +46,6 @@ func (s *state) static(k Key) (*fixed, bool) {
 	return nil, false
 }
 
-// knows reports whether there is an instance or a static record.
-func (s *state) knows(k Key) bool {
-	_, instance := s.entry(k)
-	_, static := s.static(k)
-	return instance || static
-}
-
 // entries is every instance, up or not.
 func (s *state) entries() iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
@@ -114,8 +107,9 @@ func (w *writer) held(source string) *held {
 	return &next
 }
 
-// enter puts an entry in the place of the one with its key, and leave takes it away.
+// enter puts an entry in the place of the one with its key.
 func (w *writer) enter(e *entry) {
+	w.settle()
 	h := w.held(e.source.Value())
 	if old, ok := h.entries.Get(e.in.ID); ok {
 		w.count(h, old.in.State, -1)
@@ -124,7 +118,9 @@ func (w *writer) enter(e *entry) {
 	w.count(h, e.in.State, 1)
 }
 
+// leave takes an entry away.
 func (w *writer) leave(e *entry) {
+	w.settle()
 	h := w.held(e.source.Value())
 	h.entries.Delete(w.edit, e.in.ID)
 	w.count(h, e.in.State, -1)

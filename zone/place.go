@@ -44,8 +44,7 @@ func (w *writer) move(old *entry, in *Instance, e *entry) {
 		svc.change(w, nil, m)
 	}
 	e.keepNames(in)
-	w.enter(e)
-	w.holders.add(w.edit, &e.first)
+	w.add(e)
 	w.rebrowse(old, e)
 }
 
@@ -63,6 +62,7 @@ func (w *writer) swap(old, e *entry) {
 
 // remove takes an entry out of its services, but leaves it in those of its source.
 func (w *writer) remove(e *entry) {
+	w.settle()
 	w.holders.remove(w.edit, &e.first)
 	for m := range e.members() {
 		svc, _ := w.service(m.service())

@@ -22,6 +22,7 @@ type Snapshot struct {
 // snapshot publishes the writer's state. Later batches have another edit, so they
 // copy what they change.
 func (w *writer) snapshot() *Snapshot {
+	w.settle()
 	w.edit, w.changed = new(hamt.Edit), false
 	s := &Snapshot{state: w.state, domains: w.domains, local: w.local, negTTL: w.negTTL, limit: w.limit, soa: make([]string, len(w.domains))}
 	for i, d := range w.domains {

@@ -1,0 +1,58 @@
+package zone_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollcall-dns/rollcall/zone"
+)
+
+// What comes in pages is put into the zone together. It is the same as if each instance
+// had come by itself, in whatever order, and when some of them change or go meanwhile.
+func TestPagesGiveWhatSingleChangesGive(t *testing.T) {
+	for seed := range uint64(4) {
+		rng := rand.New(rand.NewPCG(seed, 4))
+		single, paged := newZone(t), newZone(t)
+		for range 20 {
+			var page []zone.Instance
+			for range rng.IntN(60) {
+				page = append(page, randomInstance(rng, rng.IntN(250)))
+			}
+			if rng.IntN(3) > 0 { // as most sources give them
+				slices.SortStableFunc(page, func(a, b zone.Instance) int { return strings.Compare(a.ID, b.ID) })
+			}
+			var also zone.Change
+			switch rng.IntN(4) {
+			case 0:
+				also.Drop = []string{strconv.Itoa(rng.IntN(250))}
+			case 1:
+				also.Verdicts = []zone.Verdict{{Key: zone.Key{Source: "test", ID: strconv.Itoa(rng.IntN(250))}, State: zone.Up}}
+			case 2:
+				also = put(randomInstance(rng, 250+rng.IntN(6))) // with names of their own
+				also.Source = "other"
+			}
+			for i := range page {
+				apply(t, single, put(page[i]))
+			}
+			apply(t, single, also)
+			c := put(page...)
+			c.More = true
+			apply(t, paged, c)
+			also.More = rng.IntN(3) > 0
+			apply(t, paged, also)
+		}
+		apply(t, paged, zone.Change{})
+		but := func(z *zone.Zone) []string { // for the serial
+			lines := strings.Split(everything(t, z.Snapshot()), "\n")
+			return slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, " IN SOA ") })
+		}
+		if diff := cmp.Diff(but(single), but(paged)); diff != "" {
+			t.Fatalf("seed %d: pages give something else (-single +pages):\n%s", seed, diff)
+		}
+	}
+}
