@@ -31,11 +31,16 @@ type httpServer struct {
 }
 
 // listenHTTP binds addr, unless a socket for it is inherited, for at most limit
-// connections at the same time. The handler is set before it is run.
+// connections at the same time. The handler is set before it is run. All addresses of IPv4
+// are no more than that; those of IPv6 are those of IPv4, too: there is only one --http.
 func listenHTTP(addr netip.AddrPort, inherited *sockets.Set, limit int, log *slog.Logger) (*httpServer, error) {
 	l := inherited.TakeTCP(addr)
 	if l == nil {
-		any, err := net.Listen("tcp", addr.String())
+		network := "tcp"
+		if addr.Addr().Is4() {
+			network = "tcp4" // else 0.0.0.0 is [::], and nobody who says 0.0.0.0 can inherit that
+		}
+		any, err := net.Listen(network, addr.String())
 		if err != nil {
 			return nil, err
 		}

@@ -139,3 +139,48 @@ func askWhileKept(ctx context.Context, addr, lines string, once bool, pause time
 	}
 	return answers, nil
 }
+
+// TestHTTPSocketIsInheritedWhereItListens: by whoever is told the same address.
+func TestHTTPSocketIsInheritedWhereItListens(t *testing.T) {
+	for _, tt := range []struct{ addr, others string }{
+		{"127.0.0.1", "refused"},
+		{"0.0.0.0", "refused"},
+		{"[::1]", "refused"},
+		{"[::]", "reached"},
+	} {
+		t.Run(tt.addr, func(t *testing.T) {
+			first, err := listenHTTP(netip.MustParseAddrPort(tt.addr+":0"), nil, 1, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer first.close()
+			_, port, _ := net.SplitHostPort(first.socket.Addr().String())
+			file, err := first.file()
+			if err != nil {
+				t.Fatal(err)
+			}
+			set, err := sockets.Of([]*os.File{file})
+			if err != nil {
+				t.Fatal(err)
+			}
+			second, err := listenHTTP(netip.MustParseAddrPort(tt.addr+":"+port), set, 1, slog.New(slog.DiscardHandler))
+			if err != nil {
+				set.Close()
+				t.Fatal(err)
+			}
+			second.close()
+			other := "127.0.0.1:" + port // of the other family
+			if tt.addr[0] != '[' {
+				other = "[::1]:" + port
+			}
+			got := "refused"
+			if c, err := net.Dial("tcp", other); err == nil {
+				got = "reached"
+				c.Close()
+			}
+			if got != tt.others {
+				t.Errorf("%s: %s is %s, want it %s", tt.addr, other, got, tt.others)
+			}
+		})
+	}
+}

@@ -180,7 +180,7 @@ func TestServerThatCannotStartLeavesNothingOpen(t *testing.T) {
 		set        func(*Config)
 	}{
 		{"DNS", "--dns: listen on " + addr.String(), func(c *Config) { c.DNS = []netip.AddrPort{free, addr} }},
-		{"HTTP", "--http: listen tcp " + addr.String() + ": bind: address already in use: stop the program that has it", func(c *Config) { c.HTTP = addr }},
+		{"HTTP", "--http: listen tcp4 " + addr.String() + ": bind: address already in use: stop the program that has it", func(c *Config) { c.HTTP = addr }},
 		{"data", "--data-dir", func(c *Config) { c.DataDir = "/dev/null/x" }},
 		{"domain", "--domain", func(c *Config) { c.Domains = nil }},
 	}
