@@ -2,6 +2,7 @@ package lease
 
 import (
 	"cmp"
+	"iter"
 	"math/bits"
 	"slices"
 	"time"
@@ -67,14 +68,17 @@ func (e *entry) unlink() {
 	}
 }
 
-// take empties a ring.
-func (ring *entry) take() []*entry {
-	var all []*entry
-	for e := ring.next; e != nil && e != ring; e = ring.next {
-		e.unlink()
-		all = append(all, e)
+// take empties a ring, one by one, so that each entry is dealt with while it is in the
+// processor's cache, which holds not all of a ring. None is put back into it meanwhile.
+func (ring *entry) take() iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		for e := ring.next; e != nil && e != ring; e = ring.next {
+			e.unlink()
+			if !yield(e) {
+				return
+			}
+		}
 	}
-	return all
 }
 
 // refile moves an entry to where its deadline says, after the tick reached.
@@ -139,23 +143,27 @@ func (w *wheel) turn(now int64) {
 		if w.cur&(1<<(8*level)-1) != 0 {
 			continue
 		}
-		for _, e := range w.empty(level) {
+		for e := range w.empty(level) {
 			w.file(e, w.cur)
 		}
 	}
-	ended := w.empty(0)
-	slices.SortStableFunc(ended, func(a, b *entry) int { return cmp.Compare(a.lease.Deadline(), b.lease.Deadline()) })
-	for _, e := range ended {
+	var ended []*entry
+	for e := range w.empty(0) {
 		if e.lease.Deadline() > now {
 			w.file(e, w.cur+1)
 			continue
 		}
+		ended = append(ended, e)
+	}
+	slices.SortStableFunc(ended, func(a, b *entry) int { return cmp.Compare(a.lease.Deadline(), b.lease.Deadline()) })
+	for _, e := range ended {
 		e.pushTo(&w.due)
 	}
 }
 
-// empty takes all out of the slot of a level that is due.
-func (w *wheel) empty(level int) []*entry {
+// empty takes all out of the slot of a level that is due. What is filed meanwhile goes
+// into another: a slot spans less than a turn of its level.
+func (w *wheel) empty(level int) iter.Seq[*entry] {
 	i := int(w.cur >> (8 * level) % slots)
 	w.filled[level].clear(i)
 	return w.slot[level][i].take()
