@@ -57,6 +57,28 @@ func (h *holders) add(ed *hamt.Edit, m *member) {
 	}
 }
 
+// addAll is add for many entries.
+func (h *holders) addAll(ed *hamt.Edit, entries []*entry) {
+	lone := make([]*member, 0, len(entries))
+	for _, e := range entries {
+		if e.in.places == 1 && !h.shared(e.spot.addr()) {
+			lone = append(lone, &e.first)
+		} else {
+			h.add(ed, &e.first)
+		}
+	}
+	for _, m := range h.lone.Add(ed, lone) {
+		h.add(ed, m)
+	}
+}
+
+// shared reports whether an address is, or can be, that of several.
+func (h *holders) shared(ip netip.Addr) bool {
+	_, each := h.each.Get(ip)
+	_, many := h.many.Get(ip)
+	return each || many
+}
+
 // remove undoes add.
 func (h *holders) remove(ed *hamt.Edit, m *member) {
 	for ip := range m.e.addrs() {

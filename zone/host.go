@@ -20,6 +20,7 @@ func (w *writer) hostFor(svc *service, e *entry, wish string) string {
 // free reports whether no target of the service, no service, and not the name
 // server has one of the names that a host with so many groups needs.
 func (w *writer) free(svc *service, host string, groups uint8) bool {
+	at, _ := w.nodes.Get(svc.name)
 	for g := range groups {
 		target := label(groupLabel(host, g)) + svc.name
 		if target == selfName {
@@ -27,6 +28,9 @@ func (w *writer) free(svc *service, host string, groups uint8) bool {
 		}
 		if m, _ := svc.target(target); m != nil {
 			return false
+		}
+		if at.children == 0 { // as most services have no other below, they are not looked for
+			continue
 		}
 		if n, ok := w.nodes.Get(target); ok && n.svc != nil {
 			return false

@@ -46,7 +46,7 @@ func (j *Journal) load() (map[string][]byte, error) {
 		return nil, err
 	}
 	j.f = f
-	records := map[string][]byte{}
+	records := make(map[string][]byte, j.likely())
 	size := &counter{r: io.NewSectionReader(f, 0, 1<<62)}
 	end, damaged, err := scan(size, func(r Record) {
 		j.records++
@@ -71,6 +71,16 @@ func (j *Journal) load() (map[string][]byte, error) {
 	}
 	j.setAside(damaged, records)
 	return records, nil
+}
+
+// likely is how many registrations a log of this size holds when most are small: room that
+// is made for all takes less than half of what it takes to grow to that.
+func (j *Journal) likely() int {
+	info, err := os.Stat(j.path())
+	if err != nil {
+		return 0
+	}
+	return int(info.Size() / 48)
 }
 
 // setAside keeps a damaged log under another name, and begins a new one.

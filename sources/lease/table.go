@@ -16,7 +16,7 @@ import (
 const shards = 64
 
 // Table holds leases by ID, each with what its owner keeps beside it. One goroutine at a
-// time, its owner, calls Grant, Keep, Release, Next and Expire; all else is safe for
+// time, its owner, calls Grant, Keep, Release, All, Next and Expire; all else is safe for
 // concurrent use with these and each other. Make it with NewTable.
 type Table struct {
 	now    func() int64
@@ -163,6 +163,24 @@ func (t *Table) Kept(id string) (data string, l *zone.Lease) {
 		return "", nil
 	}
 	return e.kept, &e.lease
+}
+
+// Granted is a lease with what is kept beside it.
+type Granted struct {
+	ID, Kept string
+	Lease    *zone.Lease
+}
+
+// All is all leases, in no order. Only the owner may call it: what nobody else changes it
+// reads without the locks.
+func (t *Table) All() []Granted {
+	all := make([]Granted, 0, t.Len())
+	for i := range t.shards {
+		for e := range t.shards[i].index.all() {
+			all = append(all, Granted{e.id, e.kept, &e.lease})
+		}
+	}
+	return all
 }
 
 // Records is what is kept beside all leases, in no order. What the owner changes

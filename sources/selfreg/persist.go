@@ -64,10 +64,14 @@ func (s *Source) kept(id string) record {
 
 // read gives a registration that is in force, with its lease.
 func (s *Source) read(id string) (registration, faults) {
-	var f faults
 	data, l := s.leases.Kept(id)
-	r := s.recorded(id, parseRecord(record(data), &f), &f)
-	r.in.Lease = l
+	return s.registered(lease.Granted{ID: id, Kept: data, Lease: l})
+}
+
+func (s *Source) registered(l lease.Granted) (registration, faults) {
+	var f faults
+	r := s.recorded(l.ID, parseRecord(record(l.Kept), &f), &f)
+	r.in.Lease = l.Lease
 	return r, f
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -165,16 +166,13 @@ func (s *Source) report(ctx context.Context, sink sources.Sink) error {
 
 // pages gives what is registered, and leaves out what cannot be. A page is read when its
 // turn comes, and is not kept: an instance takes several times what its record does.
-// Those of a service come together, because a service is copied for each page.
+// They come in the order of IDs, for the zone and for its services.
 func (s *Source) pages() iter.Seq[[]zone.Instance] {
 	return func(yield func([]zone.Instance) bool) {
-		ids := make([]string, 0, s.leases.Len())
-		for r := range s.leases.Records() {
-			ids = append(ids, r.ID)
-		}
-		slices.Sort(ids)
+		all := s.leases.All()
+		slices.SortFunc(all, func(a, b lease.Granted) int { return strings.Compare(a.ID, b.ID) })
 		var page, last []zone.Instance // used while the other is read
-		for part := range slices.Chunk(ids, maxPage) {
+		for part := range slices.Chunk(all, maxPage) {
 			if page, last = s.page(last[:0], part), page; !yield(page) {
 				return
 			}
@@ -183,12 +181,12 @@ func (s *Source) pages() iter.Seq[[]zone.Instance] {
 }
 
 // page reads registrations into a page.
-func (s *Source) page(page []zone.Instance, ids []string) []zone.Instance {
-	for _, id := range ids {
-		r, f := s.read(id)
+func (s *Source) page(page []zone.Instance, part []lease.Granted) []zone.Instance {
+	for _, l := range part {
+		r, f := s.registered(l)
 		if len(f) > 0 {
-			s.leaveOut(id, f)
-			s.leases.Release(id)
+			s.leaveOut(l.ID, f)
+			s.leases.Release(l.ID)
 			continue
 		}
 		page = append(page, r.in)

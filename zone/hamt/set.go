@@ -179,9 +179,19 @@ func (b *bush[K, V]) put(ed *Edit, key K, hash uint64, shift int, val V) (*bush[
 	return c, true
 }
 
-// forked gives the values of a leaf as a bush.
+// reserve makes room for n values more.
+func (l *leaf[K, V]) reserve(n int) {
+	if n += len(l.vals); n > cap(l.vals) {
+		l.vals = append(make([]V, 0, room(n)), l.vals...)
+	}
+}
+
+// forked gives the values of a leaf, which may be nil, as a bush.
 func (l *leaf[K, V]) forked(ed *Edit, shift int) *bush[K, V] {
 	b := &bush[K, V]{owner: ed}
+	if l == nil {
+		return b
+	}
 	for _, v := range l.vals {
 		k := v.HashKey()
 		b, _ = b.put(ed, k, maphash.Comparable(seed, k), shift, v)
@@ -191,10 +201,8 @@ func (l *leaf[K, V]) forked(ed *Edit, shift int) *bush[K, V] {
 
 // add adds a value. Without room for its tag it is looked at whenever a key is looked for.
 func (l *leaf[K, V]) add(tag uint8, val V) {
+	l.reserve(1)
 	n := len(l.vals)
-	if n == cap(l.vals) {
-		l.vals = append(make([]V, 0, room(n+1)), l.vals...)
-	}
 	if l.vals = append(l.vals, val); n < maxLeaf {
 		l.tags[n] = tag
 	}

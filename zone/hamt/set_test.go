@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/rollcall-dns/rollcall/zone/hamt"
@@ -104,4 +105,53 @@ func TestWithoutAnEditNothingOfASetIsChangedInPlace(t *testing.T) {
 	}
 	wantWords(t, &old, was)
 	wantWords(t, &s, model)
+}
+
+// Add is to be Put for many, but for those whose key it meets.
+func TestAddEqualsModelAndCopiesNeverChange(t *testing.T) {
+	type version struct {
+		s     hamt.Set[string, *word]
+		model map[string]*word
+	}
+	rng := rand.New(rand.NewPCG(1, 5))
+	now := version{model: map[string]*word{}}
+	var old []version
+	ed := new(hamt.Edit)
+	for i := range 60 {
+		var batch []*word
+		met := map[*word]bool{}
+		for range rng.IntN(1 << rng.IntN(12)) {
+			w := &word{fmt.Sprint(rng.IntN(20_000)), i}
+			switch had, ok := now.model[w.key]; {
+			case !ok:
+				now.model[w.key] = w
+				batch = append(batch, w)
+			case had.val < i:
+				met[w] = true
+			}
+		}
+		batch = slices.AppendSeq(batch, maps.Keys(met))
+		got := now.s.Add(ed, batch)
+		if len(got) != len(met) || slices.ContainsFunc(got, func(w *word) bool { return !met[w] }) {
+			t.Fatalf("Add has met %d, want %d", len(got), len(met))
+		}
+		for k := range now.model {
+			if rng.IntN(3) == 0 {
+				now.s.Delete(ed, k)
+				delete(now.model, k)
+			}
+		}
+		if i%3 == 0 {
+			old = append(old, version{now.s, maps.Clone(now.model)})
+			ed = new(hamt.Edit)
+		}
+	}
+	for _, v := range append(old, now) {
+		wantWords(t, &v.s, v.model)
+	}
+	var s hamt.Set[string, *word]
+	a, b := &word{"a", 1}, &word{"a", 2}
+	if met := s.Add(nil, []*word{a, b}); s.Len() != 1 || len(met) != 1 {
+		t.Errorf("two with one key: %d in the set, %d given back", s.Len(), len(met))
+	}
 }
