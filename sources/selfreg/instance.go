@@ -104,7 +104,11 @@ func hostOf(id string) string {
 			b[i] = '-'
 		}
 	}
-	host := strings.Trim(string(b), "-_")
+	host := id
+	if string(b) != id { // most are what they lead to
+		host = string(b)
+	}
+	host = strings.Trim(host, "-_")
 	if len(host) > 63 || host == zone.TagLabel {
 		return ""
 	}

@@ -65,14 +65,14 @@ func (s *Source) kept(id string) record {
 // read gives a registration that is in force, with its lease.
 func (s *Source) read(id string) (registration, faults) {
 	data, l := s.leases.Kept(id)
-	return s.registered(lease.Granted{ID: id, Kept: data, Lease: l})
+	return s.registered(lease.Granted{ID: id, Kept: data, Lease: l}, new(room))
 }
 
-func (s *Source) registered(l lease.Granted) (registration, faults) {
-	var f faults
-	r := s.recorded(l.ID, parseRecord(record(l.Kept), &f), &f)
+func (s *Source) registered(l lease.Granted, m *room) (registration, faults) {
+	m.faults = nil
+	r := s.recorded(l.ID, parseRecord(record(l.Kept), m), &m.faults)
 	r.in.Lease = l.Lease
-	return r, f
+	return r, m.faults
 }
 
 // recorded makes an instance of what a record says.

@@ -26,16 +26,21 @@ func periodOf(n uint64) time.Duration {
 }
 
 // parseRecord reads a registration as encode has written it. Its texts are parts of the
-// record. What it says may still be what nobody could register.
-func parseRecord(r record, f *faults) body {
-	p := parser{fields: fields{rest: string(r)}, faults: f}
+// record, and its addresses are the room's: they are there until the next is read. What
+// it says may still be what nobody could register.
+func parseRecord(r record, m *room) body {
+	p := parser{fields: fields{rest: string(r)}, faults: &m.faults}
 	p.in.State = zone.Up
+	p.addresses, p.ports = m.addresses[:0], m.ports[:0]
 	for len(p.rest) > 0 && !p.bad {
 		p.field()
 	}
 	if p.bad || p.period == 0 {
-		f.add("", "must be as this version writes it")
+		m.faults.add("", "must be as this version writes it")
 	}
+	m.addresses, m.ports = p.addresses, p.ports
+	p.ports = m.portsOf()
+	p.in.Endpoints = m.endpointsFor(max(1, len(p.addresses)))
 	return p.body
 }
 

@@ -172,8 +172,9 @@ func (s *Source) pages() iter.Seq[[]zone.Instance] {
 		all := s.leases.All()
 		slices.SortFunc(all, func(a, b lease.Granted) int { return strings.Compare(a.ID, b.ID) })
 		var page, last []zone.Instance // used while the other is read
+		var m room
 		for part := range slices.Chunk(all, maxPage) {
-			if page, last = s.page(last[:0], part), page; !yield(page) {
+			if page, last = s.page(last[:0], part, &m), page; !yield(page) {
 				return
 			}
 		}
@@ -181,9 +182,9 @@ func (s *Source) pages() iter.Seq[[]zone.Instance] {
 }
 
 // page reads registrations into a page.
-func (s *Source) page(page []zone.Instance, part []lease.Granted) []zone.Instance {
+func (s *Source) page(page []zone.Instance, part []lease.Granted, m *room) []zone.Instance {
 	for _, l := range part {
-		r, f := s.registered(l)
+		r, f := s.registered(l, m)
 		if len(f) > 0 {
 			s.leaveOut(l.ID, f)
 			s.leases.Release(l.ID)
