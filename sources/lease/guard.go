@@ -67,7 +67,7 @@ func (e *entry) term() term {
 // holds decides whether a lease that is about to end is held instead, and until when.
 // Silence of one among others who speak is death.
 func (t *Table) holds(e *entry, now int64) (until int64, ok bool) {
-	s := t.shard(e.id)
+	s := t.shard(e.id())
 	s.mu.Lock()
 	l := e.term()
 	s.mu.Unlock()

@@ -92,7 +92,7 @@ func (x *index) find(hash uint32, id []byte) *entry {
 		if cell = s.seek(cell, hash); s.hashes[cell].Load() == 0 {
 			return nil
 		}
-		if e := s.entries[cell].Load(); e.id == string(id) { // no copy
+		if e := s.entries[cell].Load(); e.id() == string(id) { // no copy
 			return e
 		}
 	}

@@ -28,7 +28,7 @@ func TestIndexIsAMap(t *testing.T) {
 			}
 			switch {
 			case e == nil:
-				e = &entry{id: id}
+				e = newEntry(id)
 				x.add(hashOf(id), e)
 				model[id] = e
 			case r.IntN(3) > 0:
@@ -41,8 +41,8 @@ func TestIndexIsAMap(t *testing.T) {
 		}
 		n := 0
 		for e := range x.all() {
-			if n++; model[e.id] != e {
-				t.Errorf("seed %d: %s is there, and should not be", seed, e.id)
+			if n++; model[e.id()] != e {
+				t.Errorf("seed %d: %s is there, and should not be", seed, e.id())
 			}
 		}
 		if n != len(model) {
@@ -54,7 +54,7 @@ func TestIndexIsAMap(t *testing.T) {
 // Who guesses waits for nobody, and finds what stays.
 func TestGuessWhileTheIndexChanges(t *testing.T) {
 	var x index
-	stays := &entry{id: "stays"}
+	stays := newEntry("stays")
 	x.add(1<<31, stays)
 	stop, guessed := make(chan struct{}), 0
 	var guessing sync.WaitGroup

@@ -54,7 +54,8 @@ type sight struct {
 	entry *entry // which was that of the ID a moment ago; nil: not known
 }
 
-// seek looks for entries without their locks. What it does not find is left to renew.
+// seek looks for entries. It takes no lock while it waits for memory: that would make it
+// wait for each alone. What it does not find is left to renew.
 func (t *Table) seek(ids [][]byte, all []sight) {
 	for i := range all {
 		all[i].shard, all[i].hash = t.place(ids[i])
@@ -64,11 +65,19 @@ func (t *Table) seek(ids [][]byte, all []sight) {
 	}
 	for i := range all {
 		if e := all[i].entry; e != nil {
-			e.lease.Deadline() // is in the middle of what a renewal reads
+			e.lease.Deadline() // all else is in the same line
+		}
+	}
+	var found [group]string
+	for i := range all {
+		if e := all[i].entry; e != nil {
+			all[i].shard.mu.Lock()
+			found[i] = e.id()
+			all[i].shard.mu.Unlock()
 		}
 	}
 	for i := range all {
-		if e := all[i].entry; e != nil && e.id != string(ids[i]) { // no copy
+		if found[i] != string(ids[i]) { // no copy
 			all[i].entry = nil
 		}
 	}

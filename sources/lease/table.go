@@ -15,9 +15,10 @@ import (
 // renewals seldom meet.
 const shards = 64
 
-// Table holds leases by ID, each with what its owner keeps beside it. One goroutine at a
-// time, its owner, calls Grant, Keep, Release, All, Next and Expire; all else is safe for
-// concurrent use with these and each other. Make it with NewTable.
+// Table holds leases by ID, each with what its owner keeps beside it. An ID has 65,535
+// octets at most. One goroutine at a time, the owner, calls Grant, Keep, Release, All, Next
+// and Expire; all else is safe for concurrent use with these and each other. Make it with
+// NewTable.
 type Table struct {
 	now    func() int64
 	seed   maphash.Seed
@@ -38,21 +39,26 @@ type shard struct {
 	_       [32]byte // keeps the locks on cache lines of their own
 }
 
-// entry is one lease. There are a million: it fills the 80 octets that are allocated, and
-// what a renewal needs comes first.
+// entry is one lease. There are a million: it fills one line of memory, and what is kept
+// beside a lease is in one text with its ID.
 type entry struct {
-	id    string     // never changes
 	lease zone.Lease // readers of the zone see the deadline without the lock; whoever has that moves it
 
-	// The shard's lock guards these.
+	// The shard's lock guards these. Only the owner changes the text.
+	text   string // the ID, and then what is kept
 	period time.Duration
 	held   int64  // the deadline without the guard; 0: it is not held
 	from   uint32 // the hash of the address that its holder was heard from; 0: it was not
-	gone   bool   // it is in the index no more
-	kept   string
+	idSize uint16
+	gone   bool // it is in the index no more
 
 	next, prev *entry // in a slot of the wheel; the owner's
 }
+
+func newEntry(id string) *entry { return &entry{text: id, idSize: uint16(len(id))} }
+
+func (e *entry) id() string   { return e.text[:e.idSize] }
+func (e *entry) kept() string { return e.text[e.idSize:] }
 
 // NewTable gives an empty table that runs on the monotonic clock now, in
 // nanoseconds: the same that is given to lookups in the zone. It must not go back.
@@ -88,7 +94,7 @@ func (t *Table) Grant(id string, from netip.Addr, period time.Duration) (l *zone
 	s.mu.Lock()
 	e := s.index.find(hash, []byte(id))
 	if created = e == nil; created {
-		e = &entry{id: id}
+		e = newEntry(id)
 		s.index.add(hash, e)
 		t.n.Add(1)
 		t.granted.Add(1)
@@ -130,7 +136,7 @@ func (t *Table) Release(id string) bool {
 func (t *Table) forget(e *entry) {
 	t.release(e)
 	e.gone = true
-	s, hash := t.place([]byte(e.id))
+	s, hash := t.place([]byte(e.id()))
 	s.index.remove(hash, e)
 	t.n.Add(-1)
 }
@@ -147,11 +153,13 @@ func (t *Table) Get(id string) (period, left time.Duration, ok bool) {
 	return e.period, time.Duration(e.lease.Deadline() - now), true
 }
 
-// Keep keeps data beside a lease that there is, in the place of what was kept before.
-func (t *Table) Keep(id, data string) {
+// Keep keeps data beside a lease that there is, in the place of what was kept before. It
+// gives the ID as it is kept, so that who keeps that too does not keep another copy.
+func (t *Table) Keep(id, data string) (same string) {
 	s, e := t.find(id)
 	defer s.mu.Unlock()
-	e.kept = data
+	e.text = id + data
+	return e.id()
 }
 
 // Kept gives what is kept beside a lease, and what the zone knows of it; "" and nil when
@@ -162,7 +170,7 @@ func (t *Table) Kept(id string) (data string, l *zone.Lease) {
 	if e == nil {
 		return "", nil
 	}
-	return e.kept, &e.lease
+	return e.kept(), &e.lease
 }
 
 // Granted is a lease with what is kept beside it.
@@ -177,7 +185,7 @@ func (t *Table) All() []Granted {
 	all := make([]Granted, 0, t.Len())
 	for i := range t.shards {
 		for e := range t.shards[i].index.all() {
-			all = append(all, Granted{e.id, e.kept, &e.lease})
+			all = append(all, Granted{e.id(), e.kept(), &e.lease})
 		}
 	}
 	return all
@@ -203,7 +211,7 @@ func (s *shard) records(to []Record) []Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for e := range s.index.all() {
-		to = append(to, Record{e.id, []byte(e.kept)})
+		to = append(to, Record{e.id(), []byte(e.kept())})
 	}
 	return to
 }
@@ -254,7 +262,7 @@ func (t *Table) Expire(max int) []string {
 			continue
 		}
 		t.expired.Add(1)
-		ids = append(ids, e.id)
+		ids = append(ids, e.id())
 	}
 	return ids
 }
@@ -266,7 +274,7 @@ func (t *Table) hold(e *entry, now int64) bool {
 	if !ok {
 		return false
 	}
-	s := t.shard(e.id)
+	s := t.shard(e.id())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.lease.Deadline() > now+early {
@@ -282,7 +290,7 @@ func (t *Table) hold(e *entry, now int64) bool {
 
 // end removes a lease, unless it was renewed before.
 func (t *Table) end(e *entry, now int64) bool {
-	s := t.shard(e.id)
+	s := t.shard(e.id())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.lease.Deadline() > now {

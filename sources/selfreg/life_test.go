@@ -10,10 +10,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-dns/rollcall/sources"
+	"github.com/rollcall-dns/rollcall/sources/selfreg"
 	"github.com/rollcall-dns/rollcall/zone"
 )
 
@@ -327,4 +329,21 @@ func TestManyWritesAtOnceAreAllDone(t *testing.T) {
 			t.Errorf("answers %v with %d instances, want 1000 new and 1000 known", count, w.zone.Snapshot().Len())
 		}
 	})
+}
+
+// The text of an ID is in memory once: the zone has that of the lease. There are a million.
+func TestZoneAndLeaseShareTheID(t *testing.T) {
+	w := newWorld(t, setup{})
+	w.want(201, "PUT", one, `{"lease":"1h"}`)
+	w.want(200, "PUT", one, `{"lease":"2h","weight":7}`)
+	w.stop()
+	records := w.src.Records()
+	if len(records) != 1 {
+		t.Fatalf("%d records, want 1", len(records))
+	}
+	kept := records[0].ID
+	in, ok := w.zone.Snapshot().Instance(zone.Key{Source: selfreg.Name, ID: kept})
+	if !ok || unsafe.StringData(in.ID) != unsafe.StringData(kept) {
+		t.Errorf("in the zone: %v, with an ID of its own", ok)
+	}
 }

@@ -90,7 +90,7 @@ func (s *Source) publish(ctx context.Context, sink sources.Sink, steps []step) e
 			continue
 		}
 		s.grant(st)
-		s.leases.Keep(st.id, string(st.kept))
+		st.next.in.ID = s.leases.Keep(st.id, string(st.kept))
 		c.Put = append(c.Put, st.next.in)
 	}
 	res, err := sink.Send(ctx, c)
