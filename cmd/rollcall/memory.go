@@ -15,10 +15,15 @@ import (
 // (docs/decisions/0018-memory.md).
 const gcPercent = 25
 
-// keepSmall makes the collector spend more time and less memory than it does by default.
-func keepSmall() {
+// startPercent is the same while a server reads its registrations from disk. Little of what
+// it makes then is garbage: to look for that more often would take longer, and find none
+// (docs/decisions/0025-a-start-with-a-million-registrations.md).
+const startPercent = 200
+
+// keepTo has the heap grow by so many percent.
+func keepTo(percent int) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		debug.SetGCPercent(percent)
 	}
 }
 
@@ -51,7 +56,7 @@ func (s *server) giveBack(ctx context.Context) {
 	defer t.Stop()
 	select {
 	case <-s.sources.WhenReady(): // while it starts, time is dearer than memory
-		keepSmall()
+		keepTo(gcPercent)
 	case <-ctx.Done():
 	}
 	freed, last := 0, 0

@@ -14,7 +14,7 @@ func TestGarbageCollectionIsSetUnlessTheOperatorSetsIt(t *testing.T) {
 	}{{"", gcPercent}, {"200", 100}, {"off", 100}} {
 		t.Setenv("GOGC", tt.gogc)
 		debug.SetGCPercent(100)
-		keepSmall()
+		keepTo(gcPercent)
 		if got := debug.SetGCPercent(100); got != tt.want {
 			t.Errorf("GOGC=%q: %d percent, want %d", tt.gogc, got, tt.want)
 		}

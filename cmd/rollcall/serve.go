@@ -43,6 +43,9 @@ func serve(ctx context.Context, cfg *Config, log *slog.Logger, p *process) error
 	if err != nil {
 		return err
 	}
+	if cfg.DataDir != "" {
+		keepTo(startPercent)
+	}
 	s, err := newServer(ctx, cfg, from, log)
 	if err != nil {
 		return err
