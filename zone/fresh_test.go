@@ -1,6 +1,7 @@
 package zone_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-dns/rollcall/zone"
+	"github.com/rollcall-dns/rollcall/zone/zonetest"
 )
 
 // What comes in pages is put into the zone together. It is the same as if each instance
@@ -21,7 +23,11 @@ func TestPagesGiveWhatSingleChangesGive(t *testing.T) {
 		for range 20 {
 			var page []zone.Instance
 			for range rng.IntN(60) {
-				page = append(page, randomInstance(rng, rng.IntN(250)))
+				in := randomInstance(rng, rng.IntN(250))
+				if len(in.Endpoints) > 0 && rng.IntN(3) == 0 { // an address that others have as well
+					in.Endpoints[0] = at(fmt.Sprintf("198.51.100.%d", rng.IntN(9)), in.Endpoints[0].Ports...)
+				}
+				page = append(page, in)
 			}
 			if rng.IntN(3) > 0 { // as most sources give them
 				slices.SortStableFunc(page, func(a, b zone.Instance) int { return strings.Compare(a.ID, b.ID) })
@@ -53,6 +59,25 @@ func TestPagesGiveWhatSingleChangesGive(t *testing.T) {
 		}
 		if diff := cmp.Diff(but(single), but(paged)); diff != "" {
 			t.Fatalf("seed %d: pages give something else (-single +pages):\n%s", seed, diff)
+		}
+	}
+}
+
+func TestWhoComesTogetherCanShareAnAddress(t *testing.T) {
+	one, two := at("198.51.100.1", tcp(80)), at("198.51.100.2", tcp(80))
+	for _, first := range [][]zone.Endpoint{{one}, {one, two}} {
+		for _, second := range [][]zone.Endpoint{{one}, {one, two}} {
+			for _, ids := range []string{"ab", "ba"} {
+				z := newZone(t)
+				a, b := up("web", ids[:1], first...), up("web", ids[1:], second...)
+				apply(t, z, put(a, b))
+				got := zonetest.Ask(t, z, "1.100.51.198.in-addr.arpa. PTR")
+				for _, target := range []string{"a.web.svc.test.", "b.web.svc.test."} {
+					if !strings.Contains(got, target) {
+						t.Errorf("%s with %d addresses and %s with %d: PTR gives %s", ids[:1], len(first), ids[1:], len(second), got)
+					}
+				}
+			}
 		}
 	}
 }

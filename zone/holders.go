@@ -57,17 +57,19 @@ func (h *holders) add(ed *hamt.Edit, m *member) {
 	}
 }
 
-// addAll is add for many entries.
+// addAll is add for many entries. Those who have one address that nobody had come first,
+// so that whoever shares it finds them.
 func (h *holders) addAll(ed *hamt.Edit, entries []*entry) {
 	lone := make([]*member, 0, len(entries))
+	var others []*member
 	for _, e := range entries {
 		if e.in.places == 1 && !h.shared(e.spot.addr()) {
 			lone = append(lone, &e.first)
 		} else {
-			h.add(ed, &e.first)
+			others = append(others, &e.first)
 		}
 	}
-	for _, m := range h.lone.Add(ed, lone) {
+	for _, m := range append(others, h.lone.Add(ed, lone)...) {
 		h.add(ed, m)
 	}
 }
