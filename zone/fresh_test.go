@@ -81,3 +81,25 @@ func TestWhoComesTogetherCanShareAnAddress(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsNotPublishedYetIsThereForWhatFollows(t *testing.T) {
+	z := newZone(t)
+	a, b := up("web", "a", at("10.0.0.1", tcp(80))), up("web", "b", at("172.18.0.2", tcp(80)))
+	page := func(run uint64, kind zone.Kind, in ...zone.Instance) zone.Change {
+		return zone.Change{Run: run, Kind: kind, More: kind == zone.SyncPart, Put: in}
+	}
+	apply(t, z, page(1, zone.SyncPart, a))
+	apply(t, z, page(2, zone.SyncEnd, b))
+	if got, want := zonetest.Ask(t, z, "web.svc.test. A"), "web.svc.test. 5 IN A 172.18.0.2"; got != want {
+		t.Errorf("after a sync without a: %s, want %s", got, want)
+	}
+
+	z = newZone(t)
+	c := put(a, b)
+	c.More = true
+	apply(t, z, c)
+	apply(t, z, zone.Change{Networks: []zone.Network{{Name: "red", Prefixes: prefixes("172.18.0.0/16")}}})
+	if got, want := zonetest.Ask(t, z, "web.svc.test. A from 203.0.113.9"), "web.svc.test. 5 IN A 10.0.0.1"; got != want {
+		t.Errorf("with b on a network: %s, want %s", got, want)
+	}
+}
