@@ -73,6 +73,10 @@ func (j *Journal) load() (map[string][]byte, error) {
 	return records, nil
 }
 
+// mostLikely is as many registrations as there usually can be. A log is far longer than
+// they make it when they are large.
+const mostLikely = 1_000_000
+
 // likely is how many registrations a log of this size holds when most are small: room that
 // is made for all takes less than half of what it takes to grow to that.
 func (j *Journal) likely() int {
@@ -80,7 +84,7 @@ func (j *Journal) likely() int {
 	if err != nil {
 		return 0
 	}
-	return int(info.Size() / 48)
+	return int(min(info.Size()/48, mostLikely))
 }
 
 // setAside keeps a damaged log under another name, and begins a new one.
