@@ -110,11 +110,14 @@ func wantAllToExpire(t *testing.T, c *clock, tab *Table, model map[string]modelL
 	}
 }
 
-// There is one for each of a million instances, and 80 octets are allocated for 65, in
-// two lines of memory.
-func TestLeaseFillsWhatIsAllocatedForIt(t *testing.T) {
+// There is an entry for each of a million instances, and 80 octets are allocated for 65, in
+// two lines of memory. Parts of a table that are longer would share lines.
+func TestLeaseFillsALineOfMemory(t *testing.T) {
 	if size := unsafe.Sizeof(entry{}); size > 64 {
 		t.Errorf("an entry has %d octets, want at most 64", size)
+	}
+	if size := unsafe.Sizeof(shard{}); size > 64 {
+		t.Errorf("a part of a table has %d octets, want at most 64", size)
 	}
 }
 

@@ -36,7 +36,7 @@ type shard struct {
 
 	heard   atomic.Int64 // when a holder of one of them was heard last
 	renewed atomic.Uint64
-	_       [32]byte // keeps the locks on cache lines of their own
+	_       [24]byte // keeps the locks on cache lines of their own
 }
 
 // entry is one lease. There are a million: it fills one line of memory, and what is kept
