@@ -60,8 +60,13 @@ func TestRestTakesTime(t *testing.T) {
 	if batchSize == 1 {
 		t.Skip("there is nothing to gather")
 	}
-	began := time.Now()
-	if rest(); time.Since(began) < restTime {
-		t.Errorf("it took %v", time.Since(began))
+	longest := time.Duration(0)
+	for range 10 { // a signal of the scheduler ends one
+		began := time.Now()
+		rest()
+		longest = max(longest, time.Since(began))
+	}
+	if longest < restTime {
+		t.Errorf("it took %v at most, want %v", longest, restTime)
 	}
 }
