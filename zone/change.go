@@ -68,7 +68,7 @@ type Key struct{ Source, ID string }
 
 // Result says what Apply did.
 type Result struct {
-	Serial   uint32 // of the snapshot that holds the change
+	Serial   uint32 // of the newest snapshot, which holds the change unless more follows
 	Changed  bool   // false: nothing was published, or not yet
 	Rejected []Rejection
 }
