@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -56,7 +57,7 @@ func TestGuessWhileTheIndexChanges(t *testing.T) {
 	var x index
 	stays := newEntry("stays")
 	x.add(1<<31, stays)
-	stop, guessed := make(chan struct{}), 0
+	stop, guessed := make(chan struct{}), atomic.Int64{}
 	var guessing sync.WaitGroup
 	guessing.Go(func() {
 		for {
@@ -66,11 +67,11 @@ func TestGuessWhileTheIndexChanges(t *testing.T) {
 			default:
 			}
 			if x.guess(1<<31) == stays {
-				guessed++
+				guessed.Add(1)
 			}
 		}
 	})
-	for range 300 {
+	for n := 0; n < 300 || guessed.Load() == 0 && n < 1_000_000; n++ { // it may have to wait for a processor
 		var come [50]*entry
 		for i := range come {
 			come[i] = new(entry)
@@ -82,7 +83,7 @@ func TestGuessWhileTheIndexChanges(t *testing.T) {
 	}
 	close(stop)
 	guessing.Wait()
-	if x.guess(1<<31) != stays || guessed == 0 {
-		t.Errorf("guessed right %d times, and in the end %v", guessed, x.guess(1<<31) == stays)
+	if x.guess(1<<31) != stays || guessed.Load() == 0 {
+		t.Errorf("guessed right %d times, and in the end %v", guessed.Load(), x.guess(1<<31) == stays)
 	}
 }
