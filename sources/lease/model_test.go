@@ -52,14 +52,8 @@ func TestTableIsAMapOfDeadlines(t *testing.T) {
 			case 2:
 				l, known := model[id]
 				alive := known && l.deadline > c.now()
-				got := []bool{false}
-				if step%2 == 0 {
-					got[0] = tab.Renew([]byte(id), nobody)
-				} else {
-					tab.RenewAll(octets(id), nobody, got)
-				}
-				if got[0] != alive {
-					t.Fatalf("seed %d step %d: Renew %s: %v, want %v", seed, step, id, got[0], alive)
+				if got := renew(tab, id, step%2 == 0); got != alive {
+					t.Fatalf("seed %d step %d: Renew %s: %v, want %v", seed, step, id, got, alive)
 				}
 				if alive {
 					model[id] = modelLease{c.now() + l.period, l.period, l.kept}

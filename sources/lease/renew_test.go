@@ -16,6 +16,16 @@ func octets(ids ...string) [][]byte {
 	return all
 }
 
+// renew renews a lease alone, or as one of several.
+func renew(tab *Table, id string, alone bool) bool {
+	if alone {
+		return tab.Renew([]byte(id), nobody)
+	}
+	renewed := []bool{false}
+	tab.RenewAll(octets(id), nobody, renewed)
+	return renewed[0]
+}
+
 func TestRenewAllIsRenewOfEach(t *testing.T) {
 	c := new(clock)
 	tab := NewTable(c.now)

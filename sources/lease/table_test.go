@@ -221,7 +221,6 @@ func TestRenewalRacingWithExpiryWinsOrIsRefused(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range confirmed {
 		all.Go(func() {
-			renewed := []bool{false}
 			for n := 0; ; n++ {
 				select {
 				case <-stop:
@@ -229,12 +228,7 @@ func TestRenewalRacingWithExpiryWinsOrIsRefused(t *testing.T) {
 				default:
 				}
 				at := now()
-				if i%2 == 0 {
-					renewed[0] = tab.Renew([]byte(name(i)), nobody)
-				} else {
-					tab.RenewAll(octets(name(i)), nobody, renewed)
-				}
-				if renewed[0] {
+				if renew(tab, name(i), i%2 == 0) {
 					confirmed[i].Store(at + int64(period))
 				}
 				if n%3 == 0 {
