@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -44,8 +44,6 @@ type sample struct {
 	Goroutines int           `json:"goroutines"`
 }
 
-var goroutines = regexp.MustCompile(`(?m)^go_goroutines (\d+)`)
-
 // watch looks at the server each second.
 func (r *results) watch(ctx context.Context, s *pinned.Process) error {
 	began := time.Now()
@@ -54,14 +52,14 @@ func (r *results) watch(ctx context.Context, s *pinned.Process) error {
 		if err != nil {
 			return err
 		}
-		n, err := goroutinesOf(ctx)
+		n, err := metric(ctx, "go_goroutines")
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		r.Samples = append(r.Samples, sample{time.Since(began), now, n})
+		r.Samples = append(r.Samples, sample{time.Since(began), now, int(n)})
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -70,7 +68,8 @@ func (r *results) watch(ctx context.Context, s *pinned.Process) error {
 	}
 }
 
-func goroutinesOf(ctx context.Context) (int, error) {
+// metric reads a metric of the server.
+func metric(ctx context.Context, name string) (float64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+httpAddr+"/metrics", nil)
 	if err != nil {
 		return 0, err
@@ -84,11 +83,12 @@ func goroutinesOf(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	m := goroutines.FindSubmatch(text)
-	if m == nil {
-		return 0, fmt.Errorf("no go_goroutines in %q", text)
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strconv.ParseFloat(strings.TrimSpace(value), 64)
+		}
 	}
-	return strconv.Atoi(string(m[1]))
+	return 0, fmt.Errorf("no %s in %q", name, text)
 }
 
 // soon is what an answer takes at most when all is well.

@@ -41,7 +41,7 @@ func run(ctx context.Context, o options) (err error) {
 	defer release()
 	defer s.Stop()
 	r := results{Share: o.share, Period: o.period}
-	if r.Capacity, err = capacity(ctx); err != nil {
+	if r.Capacity, err = o.capacity(ctx); err != nil {
 		return err
 	}
 	log.Printf("capacity: %.0f answers a second; asking %.0f", r.Capacity, o.times*r.Capacity)
@@ -67,13 +67,22 @@ func start(ctx context.Context, o options, dir string) (s *pinned.Process, relea
 	return s, release, nil
 }
 
+// tooMuch a second is more than any server answers on one core.
+const tooMuch = 200_000
+
 // capacity is how much is answered of what is too much.
-func capacity(ctx context.Context) (float64, error) {
-	const d = 3 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	answers, _, err := ask.Steadily(ctx, dnsAddr, questions(), 200_000)
-	return float64(len(answers)) / d.Seconds(), err
+func (o options) capacity(ctx context.Context) (float64, error) {
+	const answered = `rollcall_dns_replies_total{rcode="NOERROR"}`
+	before, err := metric(ctx, answered)
+	if err != nil {
+		return 0, err
+	}
+	o.time = 3 * time.Second
+	if _, err := o.pour(ctx, tooMuch); err != nil {
+		return 0, err
+	}
+	after, err := metric(ctx, answered)
+	return (after - before) / o.time.Seconds(), err
 }
 
 // flood asks quietly, and floods for a part of that time.
