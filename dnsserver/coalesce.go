@@ -1,6 +1,9 @@
 package dnsserver
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // coalescer says when a socket is to rest before it is read again, as network cards
 // coalesce their interrupts. One that keeps its goroutine at work for more than half
@@ -17,6 +20,9 @@ type coalescer struct {
 const (
 	// restTime is how long a socket rests. Linux adds its slack, some 50 µs.
 	restTime = 25 * time.Microsecond
+
+	// aMoment is more than it takes to see that nobody else has anything to do.
+	aMoment = 5 * time.Microsecond
 
 	// mostRests are made in a row. Then the socket is emptied and waited for: only when
 	// it has nothing to run the scheduler looks at other sockets.
@@ -43,6 +49,14 @@ func (c *coalescer) end(n int) (rest bool) {
 	}
 	c.rests++
 	return true
+}
+
+// rest lets others have the processor, and leaves it idle only when there are none.
+func (c *coalescer) rest() {
+	runtime.Gosched()
+	if c.now()-c.since < int64(aMoment) {
+		rest()
+	}
 }
 
 // lap ends a time of work or of idleness.

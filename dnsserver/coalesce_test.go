@@ -1,6 +1,8 @@
 package dnsserver
 
 import (
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -39,6 +41,18 @@ func TestSocketRestsWhileItIsBusy(t *testing.T) {
 		if rests != tt.want {
 			t.Errorf("%s: %d batches are followed by %d rests, want %d", tt.name, batches, rests, tt.want)
 		}
+	}
+}
+
+// Whoever has something to do does it first.
+func TestRestIsForNobodyElse(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	c := coalescer{now: sinceStart}
+	c.end(1)
+	var ran atomic.Bool // on the only processor
+	go ran.Store(true)
+	if c.rest(); !ran.Load() {
+		t.Error("the processor rests")
 	}
 }
 

@@ -50,8 +50,8 @@ func (u *udpLoop) serve(ctx context.Context) error {
 			u.coalescer.begin(u.batch.waited)
 			u.answer(ctx, n)
 			u.batch.turn.Unlock()
-			if u.coalescer.end(n) {
-				rest()
+			if u.coalescer.end(n) && !u.server.waiters.crowded() {
+				u.coalescer.rest()
 			}
 		case u.server.stopping.Load():
 		case errors.Is(err, net.ErrClosed):

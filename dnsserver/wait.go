@@ -142,6 +142,9 @@ func (p *pace) sample(waited, now int64) {
 // hold up others noticeably.
 const many = 16
 
+// crowded reports whether many queries wait.
+func (w *waiters) crowded() bool { return w.taken.Load() >= many }
+
 // glances is the time from one look at the UDP sockets to the next while many queries wait.
 const glances = int64(100 * time.Microsecond)
 
@@ -149,7 +152,7 @@ const glances = int64(100 * time.Microsecond)
 // wait: Go's scheduler looks for datagrams only when it has nothing else to run, and every
 // 10 ms.
 func (w *waiters) glance(ctx context.Context) {
-	if w.taken.Load() < many {
+	if !w.crowded() {
 		return
 	}
 	now, looked := sinceStart(), w.looked.Load()
