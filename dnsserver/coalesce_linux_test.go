@@ -10,9 +10,6 @@ import (
 // A socket rests only while it is at work for more than half of the time, and is emptied
 // now and then.
 func TestSocketRestsWhileItIsBusy(t *testing.T) {
-	if batchSize == 1 {
-		t.Skip("there is nothing to gather")
-	}
 	const few, batches, work = 4, 200, 50 * time.Microsecond
 	for _, tt := range []struct {
 		name   string
@@ -71,9 +68,6 @@ func TestSocketThatWasQuietDoesNotRest(t *testing.T) {
 }
 
 func TestRestTakesTime(t *testing.T) {
-	if batchSize == 1 {
-		t.Skip("there is nothing to gather")
-	}
 	longest := time.Duration(0)
 	for range 10 { // a signal of the scheduler ends one
 		began := time.Now()
